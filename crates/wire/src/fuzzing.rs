@@ -1,0 +1,40 @@
+//! Bodies of the fuzz targets. They live here so that the test command can run them on stable Rust over the stored
+//! seeds; `cargo fuzz` runs the same functions with made-up input.
+
+use bytes::Bytes;
+
+use crate::{ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, Utf8Stream, chat_url};
+
+/// A message from the network: decoding never panics, and what is decoded survives a round trip.
+#[allow(clippy::panic, reason = "a fuzz target reports by panicking")]
+pub fn frame(data: &[u8]) {
+    let Ok(frame) = Frame::decode(&Bytes::copy_from_slice(data)) else { return };
+    assert_eq!(Frame::decode(&frame.encode()).as_ref(), Ok(&frame), "a frame survives a round trip");
+    if let Frame::Metadata(payload) = frame {
+        let _ = HostMetadata::parse(&payload);
+    }
+}
+
+/// Text in two pieces, cut where the first byte says: the same as the whole at once.
+pub fn text(data: &[u8]) {
+    let Some((&at, bytes)) = data.split_first() else { return };
+    let (left, right) = bytes.split_at(usize::from(at).min(bytes.len()));
+    let mut stream = Utf8Stream::new();
+    let mut joined = stream.push(left);
+    joined.push_str(&stream.push(right));
+    joined.extend(stream.finish());
+    assert_eq!(joined, String::from_utf8_lossy(bytes), "pieces make the same text as the whole");
+}
+
+/// An address as somebody types it: refused, or made into one that keeps the promises of [`chat_url`].
+pub fn address(data: &[u8]) {
+    let typed = String::from_utf8_lossy(data);
+    let Ok(url) = chat_url(&typed, &ChatQuery::default()) else { return };
+    assert!(matches!(url.scheme(), "ws" | "wss"), "only WebSocket schemes come out");
+    assert!(url.username().is_empty() && url.password().is_none(), "no secret in an address");
+    assert!(url.path().len() + url.query().unwrap_or_default().len() <= MAX_REQUEST_TARGET, "short enough");
+    for key in ["text_prompt", "voice_prompt"] {
+        assert!(url.query_pairs().any(|(k, v)| k == key && !v.is_empty()), "{key} is there");
+    }
+    assert!(!url.query_pairs().any(|(k, _)| k.ends_with("seed")), "no seed");
+}

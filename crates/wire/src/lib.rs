@@ -1,0 +1,22 @@
+//! What travels between MYCA Voice and its servers.
+//!
+//! Types and codecs only: nothing here opens a socket, reads a clock or starts a thread. Whatever comes from the
+//! network is bounded in size before it is looked at, and nothing in this crate panics on any input.
+
+mod chat_url;
+mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
+mod metadata;
+mod utf8;
+
+pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, chat_url};
+pub use frame::{Control, Frame, FrameError, close, limit};
+pub use metadata::{HostMetadata, capability};
+pub use utf8::Utf8Stream;
+
+/// Sample rate of everything that Moshi hears and says, in hertz.
+pub const SAMPLE_RATE: u32 = 24_000;
+
+/// Samples in one frame of the model: 80 ms at [`SAMPLE_RATE`].
+pub const MODEL_FRAME: usize = 1920;

@@ -1,0 +1,45 @@
+//! What holds for every input.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use wire::{Frame, Utf8Stream};
+
+proptest! {
+    /// Decoding never panics, and what was decoded encodes to a frame that decodes to the same.
+    #[test]
+    fn any_message_decodes_or_fails_and_survives_a_round_trip(message in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(frame) = Frame::decode(&Bytes::from(message)) {
+            prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+        }
+    }
+
+    /// However text is cut into pieces, the same text comes out, and never more than a character is held back.
+    #[test]
+    fn text_survives_any_cutting(text in "\\PC{0,60}", cuts in prop::collection::vec(1usize..9, 1..80)) {
+        let mut stream = Utf8Stream::new();
+        let mut joined = String::new();
+        let mut rest = text.as_bytes();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            joined.push_str(&stream.push(piece));
+            prop_assert!(text.len() - after.len() - joined.len() < 4, "at most three bytes wait");
+            rest = after;
+        }
+        prop_assert_eq!(stream.finish(), None);
+        prop_assert_eq!(joined, text);
+    }
+
+    /// Bytes of any kind become text whose replacement characters agree with the standard library's.
+    #[test]
+    fn any_bytes_become_text(bytes in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..60) {
+        let at = at.min(bytes.len());
+        let mut stream = Utf8Stream::new();
+        let mut joined = stream.push(&bytes[..at]);
+        joined.push_str(&stream.push(&bytes[at..]));
+        joined.extend(stream.finish());
+        prop_assert_eq!(joined, String::from_utf8_lossy(&bytes));
+    }
+}
