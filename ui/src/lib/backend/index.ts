@@ -1,0 +1,47 @@
+import type { Problem, SettingsPatch, Snapshot, UiEvent } from "./bindings";
+
+export type * from "./bindings";
+
+/** Everything the window can ask of Rust. A rejected promise carries a `Problem`; see `asProblem`. */
+export interface Backend {
+  snapshot(): Promise<Snapshot>;
+  /** Events arrive in batches, at most 15 times a second. The answer ends the subscription. */
+  subscribe(onEvents: (events: UiEvent[]) => void): Promise<() => void>;
+  talk(): Promise<void>;
+  stop(): Promise<void>;
+  setMuted(muted: boolean): Promise<void>;
+  sendText(text: string): Promise<void>;
+  changeSettings(patch: SettingsPatch): Promise<void>;
+  newConversation(): Promise<void>;
+  startEchoTest(): Promise<void>;
+  stopEchoTest(): Promise<void>;
+  dismissNotice(id: string): Promise<void>;
+}
+
+/** Loads the one backend this build and this place have. */
+export async function loadBackend(): Promise<Backend> {
+  // The first condition is a constant of the build: a production bundle holds no trace of what is behind it.
+  if (__SCRIPTED__ && !("__TAURI_INTERNALS__" in globalThis)) {
+    const { openScripted } = await import("./scripted");
+    return openScripted(location.search);
+  }
+  const { tauri } = await import("./tauri");
+  return tauri;
+}
+
+/** A rejected promise may carry anything; the window only ever shows a `Problem`. */
+export function asProblem(rejection: unknown): Problem {
+  if (isProblem(rejection)) return rejection;
+  return {
+    code: "window.noAnswer",
+    what: "The window got no usable answer from the app behind it.",
+    next: "Try again. If it stays like this, close MYCA Voice and start it again.",
+    actions: [],
+  };
+}
+
+function isProblem(value: unknown): value is Problem {
+  if (typeof value !== "object" || value === null) return false;
+  const { code, what, next, actions } = value as Record<string, unknown>;
+  return typeof code === "string" && typeof what === "string" && typeof next === "string" && Array.isArray(actions);
+}

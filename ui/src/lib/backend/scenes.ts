@@ -1,0 +1,254 @@
+import type { Call, Devices, Latency, Light, LightId, LightState, Notice, Phase, Problem, Settings, Snapshot, Turn } from ".";
+
+/** Every state the window can be shown in, by name. For the development server and the tests only. */
+export const SCENES = {
+  idle: () => scene("idle"),
+  firstStart: () => scene("idle", { turns: [], settings: { ...SETTINGS, hostAddress: "" } }, { host: "" }),
+  connecting: () => scene("connecting", {}, { sinceMs: ago(12), limitS: 30, attempt: 1 }),
+  warmingUp: () =>
+    scene("warmingUp", {}, { sinceMs: ago(43), limitS: 120, attempt: 1, problem: problem("call.modelLoading") }),
+  busy: () =>
+    scene("busy", {}, {
+      sinceMs: ago(12),
+      attempt: 3,
+      retryAtMs: ahead(5),
+      problem: problem("call.hostBusy", ["stop", "openHostSettings"]),
+    }),
+  live: () =>
+    scene("live", { latency: LATENCY }, { sinceMs: ago(271), server: "Moshi server 0.4", model: "PersonaPlex 7B" }),
+  liveMuted: () => scene("live", { latency: LATENCY }, { sinceMs: ago(271), model: "PersonaPlex 7B", muted: true }),
+  reconnecting: () =>
+    scene("reconnecting", {}, { sinceMs: ago(7), limitS: 60, attempt: 2, retryAtMs: ahead(3), problem: problem("call.lineBroke") }),
+  typingOnly: () =>
+    scene("typingOnly", {}, { sinceMs: ago(95), problem: problem("call.noHost", ["talk", "openHostSettings"]) }),
+  failed: () =>
+    scene("failed", {}, { sinceMs: ago(31), problem: problem("call.refused", ["talk", "openHostSettings"]) }),
+  noDevices: () =>
+    scene("idle", {
+      devices: { ...DEVICES, inputs: [], outputs: [], input: NO_ROUTE, output: NO_ROUTE },
+      lights: lights("wrong", "wrong", "off"),
+    }),
+  deviceMissing: () =>
+    scene("idle", {
+      settings: { ...SETTINGS, inputDevice: "usb-headset" },
+      devices: {
+        ...DEVICES,
+        inputs: DEVICES.inputs.filter(({ id }) => id !== "usb-headset"),
+        input: { chosen: "usb-headset", inUse: "Built-in Audio Analogue Stereo", chosenMissing: true },
+      },
+    }),
+  notices: () =>
+    scene("idle", {
+      notices: [
+        notice("one", "info", "settings.repaired"),
+        notice("two", "warning", "store.diskNearlyFull"),
+        notice("three", "error", "store.cannotWrite", ["newConversation"]),
+      ],
+    }),
+  echoStarting: () => scene("idle", { echoTest: { state: "starting", roundTripMs: null, problem: null } }),
+  echoRunning: () => scene("idle", { echoTest: { state: "running", roundTripMs: 84, problem: null } }),
+  echoFailed: () =>
+    scene("idle", { echoTest: { state: "failed", roundTripMs: null, problem: problem("audio.deviceBusy") } }),
+  hostile: () => scene("idle", { turns: HOSTILE_TURNS() }),
+  long: () => scene("idle", { turns: LONG_TURNS() }),
+  tenThousand: () => scene("idle", { turns: manyTurns(10_000) }),
+} satisfies Record<string, () => Snapshot>;
+
+export type SceneName = keyof typeof SCENES;
+
+const ago = (seconds: number) => Date.now() - seconds * 1000;
+const ahead = (seconds: number) => Date.now() + seconds * 1000;
+
+const SETTINGS: Settings = {
+  hostAddress: "gpu-box.local:8998",
+  handshakeLimitS: 30,
+  persona: "You enjoy having a good conversation. You answer in one or two sentences and ask back when something is unclear.",
+  voice: "NATF2",
+  inputDevice: null,
+  outputDevice: null,
+  theme: "system",
+};
+
+const DEVICES: Devices = {
+  system: "PulseAudio",
+  inputs: [
+    { id: "builtin-in", name: "Built-in Audio Analogue Stereo", isDefault: true },
+    { id: "usb-headset", name: "USB Headset Mono", isDefault: false },
+  ],
+  outputs: [
+    { id: "builtin-out", name: "Built-in Audio Analogue Stereo", isDefault: true },
+    { id: "usb-headset-out", name: "USB Headset Stereo", isDefault: false },
+    { id: "hdmi", name: "HDMI / DisplayPort 2 on GA104 High Definition Audio Controller", isDefault: false },
+  ],
+  input: { chosen: null, inUse: "Built-in Audio Analogue Stereo", chosenMissing: false },
+  output: { chosen: null, inUse: "Built-in Audio Analogue Stereo", chosenMissing: false },
+};
+
+const NO_ROUTE = { chosen: null, inUse: null, chosenMissing: false };
+
+const NO_LATENCY: Latency = {
+  stages: (["microphone", "network", "host", "buffer", "speaker"] as const).map((stage) => ({ stage, ms: null })),
+  totalMs: null,
+  targetBufferMs: null,
+  jitterMs: null,
+  underruns: 0,
+  concealedMs: 0,
+  droppedMs: 0,
+};
+
+export const LATENCY: Latency = {
+  stages: [
+    { stage: "microphone", ms: 12 },
+    { stage: "network", ms: 24 },
+    { stage: "host", ms: null },
+    { stage: "buffer", ms: 84 },
+    { stage: "speaker", ms: 11 },
+  ],
+  totalMs: 131,
+  targetBufferMs: 80,
+  jitterMs: 6,
+  underruns: 1,
+  concealedMs: 40,
+  droppedMs: 0,
+};
+
+const SENTENCES: Record<string, [what: string, next: string]> = {
+  "call.modelLoading": ["The host loads the model into its memory.", "This takes about a minute after the host was started."],
+  "call.hostBusy": ["Someone else holds this host. It answers one caller at a time.", "MYCA asks again until it is free, or use another host."],
+  "call.lineBroke": ["The line to the host broke. What you say now is not heard.", "MYCA tries to get it back; the conversation so far is kept."],
+  "call.noHost": ["No host answers at gpu-box.local:8998.", "Keep typing: everything is kept. Start the host and press Talk when it runs."],
+  "call.refused": ["gpu-box.local:8998 refused the connection: nothing listens on that port.", "Start the Moshi server there, or use another host."],
+  "audio.noMicrophone": ["No microphone is connected.", "Plug one in; it is taken up by itself."],
+  "audio.noSpeaker": ["No speaker is connected.", "Plug one in, or choose another in the audio settings."],
+  "audio.deviceBusy": ["Another program holds the microphone for itself.", "Close that program, or choose another microphone."],
+  "settings.repaired": ["One setting could not be read and was set back.", "Look at the settings if something is not as you left it."],
+  "store.diskNearlyFull": ["The disk with the conversations is nearly full: 210 MB left.", "Free some space, or new turns may be lost."],
+  "store.cannotWrite": ["The conversation cannot be written to the disk.", "It goes on, but is lost when MYCA closes. Free some space."],
+  "settings.hostAddress": ["This is not an address of a host.", "Write a name and a port, like gpu-box.local:8998."],
+  "conversation.textTooLong": ["The text is longer than 4,000 characters.", "Send it in two parts."],
+};
+
+export function problem(code: string, actions: Problem["actions"] = []): Problem {
+  const [what, next] = SENTENCES[code] ?? [`No sentence for ${code}.`, ""];
+  return { code, what, next, actions };
+}
+
+export function notice(id: string, level: Notice["level"], code: string, actions: Problem["actions"] = []): Notice {
+  return { id, level, problem: problem(code, actions), atMs: ago(60) };
+}
+
+export function light(id: LightId, state: LightState): Light {
+  const [, problemCode] = LIGHT_WORDS[id];
+  return {
+    id,
+    state,
+    what: LIGHT_WORDS[id][0][state],
+    sinceMs: state === "waiting" ? ago(12) : ago(3600),
+    problem: state === "wrong" || (state === "waiting" && id === "moshi") ? problem(problemCode, LIGHT_WORDS[id][2]) : null,
+  };
+}
+
+const LIGHT_WORDS: Record<LightId, [Record<LightState, string>, string, Problem["actions"]]> = {
+  microphone: [
+    { well: "Built-in Audio Analogue Stereo", waiting: "Opening Built-in Audio", wrong: "No microphone is connected.", off: "Closed until you talk." },
+    "audio.noMicrophone",
+    ["openAudioSettings"],
+  ],
+  speaker: [
+    { well: "Built-in Audio Analogue Stereo", waiting: "Opening Built-in Audio", wrong: "No speaker is connected.", off: "Closed until you talk." },
+    "audio.noSpeaker",
+    ["openAudioSettings"],
+  ],
+  moshi: [
+    { well: "Listens and talks", waiting: "Busy with someone else", wrong: "Does not answer", off: "Not connected." },
+    "call.hostBusy",
+    ["stop", "openHostSettings"],
+  ],
+};
+
+export function lights(microphone: LightState, speaker: LightState, moshi: LightState): Light[] {
+  return [light("microphone", microphone), light("speaker", speaker), light("moshi", moshi)];
+}
+
+const PHASE_LIGHTS: Record<Phase, LightState> = {
+  idle: "off",
+  connecting: "waiting",
+  warmingUp: "waiting",
+  busy: "waiting",
+  live: "well",
+  reconnecting: "waiting",
+  typingOnly: "off",
+  failed: "wrong",
+};
+
+function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> = {}): Snapshot {
+  const sound = phase === "live" || phase === "reconnecting" ? "well" : "off";
+  return {
+    app: { version: "0.1.0", dataFolder: "/home/ada/.local/share/myca-voice" },
+    call: {
+      phase,
+      sinceMs: ago(60),
+      limitS: null,
+      attempt: 0,
+      retryAtMs: null,
+      host: "gpu-box.local:8998",
+      server: null,
+      model: null,
+      problem: null,
+      muted: false,
+      ...call,
+    },
+    lights: lights(sound, sound, PHASE_LIGHTS[phase]),
+    conversationId: "c1",
+    turns: phase === "live" ? [...TALK(), OPEN_TURN()] : TALK(),
+    settings: SETTINGS,
+    voices: ["NATF0", "NATF1", "NATF2", "NATM0", "NATM1", "VARF0", "VARM0"],
+    devices: DEVICES,
+    latency: NO_LATENCY,
+    notices: [],
+    echoTest: { state: "off", roundTripMs: null, problem: null },
+    ...over,
+  };
+}
+
+const TALK = (): Turn[] => [
+  turn(1, "person", "heard", "Good morning. Can you help me plan the walk on Saturday?"),
+  turn(2, "moshi", "spoken", "Sure, happy to. How long do you want to be out, and are you alone or is someone coming along?"),
+  turn(3, "person", "heard", "There are three of us, and we have about five hours. One of us does not like steep paths."),
+  turn(4, "moshi", "spoken", "Then I would take the loop around the lake. It is about fourteen kilometres, mostly flat, and there is a hut half way where you can eat."),
+  turn(5, "person", "typed", "The hut is closed in November. Is there another place?"),
+  turn(6, "brain", "spoken", "The inn at the north shore is open until six on Saturdays. It is two kilometres past the hut, on the same path."),
+  { ...turn(7, "person", "typed", "Thanks, noted."), saved: false },
+];
+
+const OPEN_TURN = (): Turn => ({ ...turn(8, "moshi", "spoken", "You are welcome. Shall I also look at"), open: true, saved: false });
+
+/** Text that tries to run, to reach out, to reverse its surroundings, to hide, and to overflow. */
+const HOSTILE_TURNS = (): Turn[] => [
+  turn(1, "moshi", "spoken", "<img src=x onerror=\"window.struck = true\"><script>window.struck = true</script>"),
+  turn(2, "brain", "spoken", "Look: {@html '<b>bold</b>'} {{constructor.constructor('window.struck = true')()}} javascript:alert(1)"),
+  turn(3, "moshi", "spoken", "The file is called \u202egpj.exe\u202c, please open it.\u200b\u0000\u001b[31m Red?\u2028New line\u2066 isolate \u2069"),
+  turn(4, "person", "typed", `A word without end: ${"mycelium".repeat(60)}`),
+  turn(5, "brain", "spoken", `Z${"\u0335\u0321\u034a\u0311".repeat(60)}algo, tags \u{e0041}\u{e0042}, lone \ud800 half`),
+  turn(6, "moshi", "spoken", "שלום, מה שלומך היום? 12:30 — سلام دوست من، می‌خواهم بدانم 👩‍👩‍👧‍👦 🏳️‍🌈"),
+];
+
+const LONG_TURNS = (): Turn[] => [
+  turn(1, "person", "typed", "First line.\n\n    Indented, as typed.\nLast line."),
+  turn(2, "moshi", "spoken", "It went on and on, as talk does when nobody stops it. ".repeat(120).trim()),
+  { ...turn(3, "moshi", "spoken", "And then"), open: true, saved: false },
+];
+
+export function manyTurns(count: number): Turn[] {
+  const texts = TALK().map(({ text }) => text);
+  const start = ago(count * 5);
+  return Array.from({ length: count }, (_, index) => ({
+    ...turn(index, index % 2 === 0 ? "person" : "moshi", index % 2 === 0 ? "heard" : "spoken", `${index}. ${texts[index % texts.length] ?? ""}`),
+    id: `many-${index}`,
+    atMs: start + index * 5000,
+  }));
+}
+
+function turn(order: number, speaker: Turn["speaker"], source: Turn["source"], text: string): Turn {
+  return { id: `turn-${order}`, speaker, source, text, atMs: ago(300 - order * 20), open: false, saved: true };
+}

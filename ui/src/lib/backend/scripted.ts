@@ -1,0 +1,172 @@
+import type { Backend, Call, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
+import { apply } from "$lib/state/apply";
+import { emptyView } from "$lib/state/view";
+import { LATENCY, lights, light, manyTurns, notice, problem, SCENES, type SceneName } from "./scenes";
+
+type Command = Exclude<keyof Backend, "subscribe">;
+
+/**
+ * A backend without Rust, for the development server and the tests: it starts in a scene, can be driven into any
+ * state, writes down what it was asked and refuses what it was told to refuse. On its own it does just enough to
+ * try the window by hand.
+ */
+export class ScriptedBackend implements Backend {
+  readonly asked: { command: Command; argument: unknown }[] = [];
+  readonly refusals = new Map<Command, Problem>();
+  readonly scenes = { LATENCY, lights, light, manyTurns, notice, problem };
+  /** Commands answer only when this settles. */
+  held: Promise<void> = Promise.resolve();
+  #now: Snapshot;
+  #listener: ((events: UiEvent[]) => void) | null = null;
+  #sound: ReturnType<typeof setInterval> | undefined;
+
+  constructor(scene: SceneName) {
+    this.#now = SCENES[scene]();
+  }
+
+  get now(): Snapshot {
+    return this.#now;
+  }
+
+  /** Puts the whole window into a scene. */
+  show(scene: SceneName): void {
+    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest } = SCENES[scene]();
+    this.send(
+      { type: "call", call },
+      { type: "lights", lights },
+      { type: "conversation", id: conversationId, turns },
+      { type: "settings", settings },
+      { type: "devices", devices },
+      { type: "latency", latency },
+      { type: "notices", notices },
+      { type: "echoTest", echoTest },
+    );
+  }
+
+  send(...events: UiEvent[]): void {
+    const view = { ...emptyView(0), ...this.#now };
+    this.#now = events.reduce((now, event) => apply(now, event, 0), view);
+    this.#listener?.(events);
+  }
+
+  changeCall(change: Partial<Call>): void {
+    this.send({ type: "call", call: { ...this.#now.call, ...change } });
+  }
+
+  /** Sound in both directions, 15 events a second, until stopped. */
+  playSound(): void {
+    this.stopSound();
+    let tick = 0;
+    let sent = 0;
+    this.#sound = setInterval(() => {
+      tick += 1;
+      const until = Math.floor((tick * 1000) / 15 / 20);
+      this.send({ type: "signal", signal: sampleSignal(sent, until) });
+      sent = until;
+    }, 1000 / 15);
+  }
+
+  stopSound(): void {
+    clearInterval(this.#sound);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    await this.#answer("snapshot");
+    return structuredClone(this.#now);
+  }
+
+  async subscribe(onEvents: (events: UiEvent[]) => void): Promise<() => void> {
+    this.#listener = onEvents;
+    return () => {
+      this.#listener = null;
+    };
+  }
+
+  async talk(): Promise<void> {
+    await this.#answer("talk");
+    this.changeCall({ phase: "connecting", sinceMs: Date.now(), limitS: 30, attempt: 1, problem: null });
+  }
+
+  async stop(): Promise<void> {
+    await this.#answer("stop");
+    this.stopSound();
+    this.changeCall({ phase: "idle", sinceMs: Date.now(), limitS: null, retryAtMs: null, problem: null });
+  }
+
+  async setMuted(muted: boolean): Promise<void> {
+    await this.#answer("setMuted", muted);
+    this.changeCall({ muted });
+  }
+
+  async sendText(text: string): Promise<void> {
+    await this.#answer("sendText", text);
+    const id = `typed-${this.asked.length}`;
+    const turn = { id, speaker: "person", source: "typed", text, atMs: Date.now(), open: false, saved: true } as const;
+    this.send({ type: "turn", turn });
+  }
+
+  async changeSettings(patch: SettingsPatch): Promise<void> {
+    await this.#answer("changeSettings", patch);
+    const settings = { ...this.#now.settings, ...patch } as Snapshot["settings"];
+    this.send({ type: "settings", settings });
+  }
+
+  async newConversation(): Promise<void> {
+    await this.#answer("newConversation");
+    this.send({ type: "conversation", id: `c${this.asked.length}`, turns: [] });
+  }
+
+  async startEchoTest(): Promise<void> {
+    await this.#answer("startEchoTest");
+    this.playSound();
+    this.send({ type: "echoTest", echoTest: { state: "running", roundTripMs: 84, problem: null } });
+  }
+
+  async stopEchoTest(): Promise<void> {
+    await this.#answer("stopEchoTest");
+    this.stopSound();
+    this.send({ type: "echoTest", echoTest: { state: "off", roundTripMs: null, problem: null } });
+  }
+
+  async dismissNotice(id: string): Promise<void> {
+    await this.#answer("dismissNotice", id);
+    this.send({ type: "notices", notices: this.#now.notices.filter((kept) => kept.id !== id) });
+  }
+
+  async #answer(command: Command, argument?: unknown): Promise<void> {
+    this.asked.push({ command, argument });
+    await this.held;
+    const refusal = this.refusals.get(command);
+    if (refusal) throw refusal;
+  }
+}
+
+/** Two people taking turns, talking over each other a little: the same curve every time. */
+function sampleSignal(from: number, to: number): Signal {
+  const peaks = (phase: number) => Array.from({ length: to - from }, (_, index) => speechPeak(from + index, phase));
+  const micPeaks = peaks(0);
+  const moshiPeaks = peaks(Math.PI);
+  const level = (values: number[]) => {
+    const peakDb = 20 * Math.log10(Math.max(...values, 0.00004));
+    return { peakDb, rmsDb: peakDb - 9 };
+  };
+  return { micPeaks, moshiPeaks, mic: level(micPeaks), moshi: level(moshiPeaks) };
+}
+
+function speechPeak(at: number, phase: number): number {
+  const turn = Math.max(0, Math.sin(at / 48 + phase) + 0.12);
+  const syllable = Math.abs(Math.sin(at / 3.7 + phase) * Math.sin(at / 1.3));
+  return Math.min(1, 0.004 + 0.45 * turn * syllable);
+}
+
+/** Starts in the scene that the address names ("?scene=busy"), and lets tests and the console drive it. */
+export async function openScripted(search: string): Promise<Backend> {
+  const wish = new URLSearchParams(search);
+  const name = wish.get("scene") ?? "idle";
+  const script = new ScriptedBackend(name in SCENES ? (name as SceneName) : "idle");
+  if (wish.get("snapshot") === "refused") script.refusals.set("snapshot", problem("store.cannotWrite"));
+  const delayMs = Number(wish.get("snapshotDelay") ?? 0);
+  if (delayMs > 0) script.held = new Promise((resolve) => setTimeout(resolve, delayMs));
+  Object.assign(globalThis, { script });
+  return script;
+}

@@ -1,0 +1,100 @@
+/* eslint-disable svelte/prefer-svelte-reactivity -- the maps are bookkeeping that nothing on the screen reads */
+import { SvelteSet } from "svelte/reactivity";
+
+/** Closer to the end than this counts as being there: a fraction of a pixel must not stop the following. */
+const END_PX = 24;
+
+/**
+ * Keeps a scrolling list where its reader wants it: at the end while at the end, and otherwise on the same words,
+ * although what stands above them comes and goes. Knows which chunks are near enough to be drawn.
+ */
+export class Scrolling {
+  atEnd = $state(true);
+  #near = new SvelteSet<number>();
+  #scroller: HTMLElement | null = null;
+  #heights = new Map<number, number>();
+  #chunks = new Map<Element, number>();
+  #sizes: ResizeObserver | null = null;
+  #sight: IntersectionObserver | null = null;
+
+  isNear(chunk: number): boolean {
+    return this.#near.has(chunk);
+  }
+
+  /** The last known height of a chunk that is not drawn. */
+  heightOf(chunk: number): number | undefined {
+    return this.#heights.get(chunk);
+  }
+
+  attach = (scroller: HTMLElement) => {
+    this.#scroller = scroller;
+    this.#sizes = new ResizeObserver((entries) => this.#resized(entries));
+    this.#sight = new IntersectionObserver((entries) => this.#seen(entries), {
+      root: scroller,
+      // A screen ahead in both directions, so that scrolling finds the turns already there.
+      rootMargin: "100% 0px",
+    });
+    this.#sizes.observe(scroller);
+    for (const chunk of this.#chunks.keys()) this.#observe(chunk);
+    const scrolled = () => {
+      this.atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END_PX;
+    };
+    scroller.addEventListener("scroll", scrolled, { passive: true });
+    return () => {
+      scroller.removeEventListener("scroll", scrolled);
+      this.#sizes?.disconnect();
+      this.#sight?.disconnect();
+      this.#scroller = null;
+    };
+  };
+
+  watch(chunk: number) {
+    return (element: HTMLElement) => {
+      this.#chunks.set(element, chunk);
+      this.#observe(element);
+      return () => {
+        this.#chunks.delete(element);
+        this.#heights.delete(chunk);
+        this.#near.delete(chunk);
+        this.#sizes?.unobserve(element);
+        this.#sight?.unobserve(element);
+      };
+    };
+  }
+
+  toEnd(): void {
+    this.atEnd = true;
+    this.#scroller?.scrollTo({ top: this.#scroller.scrollHeight });
+  }
+
+  #observe(element: Element): void {
+    this.#sizes?.observe(element);
+    this.#sight?.observe(element);
+  }
+
+  #seen(entries: IntersectionObserverEntry[]): void {
+    for (const { target, isIntersecting } of entries) {
+      const chunk = this.#chunks.get(target);
+      if (chunk === undefined) continue;
+      if (isIntersecting) this.#near.add(chunk);
+      else this.#near.delete(chunk);
+    }
+  }
+
+  /** Runs after layout and before painting, so a correction is never seen as a jump. */
+  #resized(entries: ResizeObserverEntry[]): void {
+    const scroller = this.#scroller;
+    if (!scroller) return;
+    let grownAbove = 0;
+    for (const { target } of entries) {
+      const chunk = this.#chunks.get(target);
+      if (chunk === undefined || !(target instanceof HTMLElement)) continue;
+      const before = this.#heights.get(chunk);
+      const height = target.offsetHeight;
+      this.#heights.set(chunk, height);
+      if (before !== undefined && target.offsetTop + before <= scroller.scrollTop) grownAbove += height - before;
+    }
+    if (this.atEnd) this.toEnd();
+    else if (grownAbove !== 0) scroller.scrollTop += grownAbove;
+  }
+}

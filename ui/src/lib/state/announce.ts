@@ -1,0 +1,40 @@
+import { PHASE_WORDS, phaseSentence } from "$lib/words/call";
+import { SPEAKER_NAMES } from "$lib/words/turn";
+import type { ViewEvent } from "./apply";
+import type { View } from "./view";
+
+/** More than this nobody listens to in one go; the whole text is in the conversation. */
+const LONGEST = 300;
+
+/** What a screen reader should say about an event: changes of phase, finished turns of others, new notices. */
+export function announcement(before: View, event: ViewEvent): string | null {
+  switch (event.type) {
+    case "call": {
+      const { phase, problem } = event.call;
+      if (phase === before.call.phase && problem?.code === before.call.problem?.code) return null;
+      const reason = problem ? `${problem.what} ${problem.next}` : phaseSentence(event.call);
+      return `${PHASE_WORDS[phase]}. ${reason}`.trim();
+    }
+    case "turn": {
+      const { turn } = event;
+      if (turn.open || turn.speaker === "person") return null;
+      const known = before.turns.find(({ id }) => id === turn.id);
+      // Saving a turn sends it again.
+      if (known && !known.open) return null;
+      return `${SPEAKER_NAMES[turn.speaker]}: ${shortened(turn.text)}`;
+    }
+    case "notices": {
+      const known = new Set(before.notices.map(({ id }) => id));
+      const fresh = event.notices.filter(({ id }) => !known.has(id));
+      return fresh.length > 0 ? fresh.map(({ problem }) => `${problem.what} ${problem.next}`).join(" ") : null;
+    }
+    case "refused":
+      return `${event.problem.what} ${event.problem.next}`;
+    default:
+      return null;
+  }
+}
+
+function shortened(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}… The rest is in the conversation.`;
+}

@@ -1,0 +1,77 @@
+import type { Problem, Signal, Snapshot, Turn, UiEvent } from "$lib/backend";
+import { flowing, KEPT_PEAKS, NO_SOUND, type Lane, type Sound, type View } from "./view";
+
+/** What happens to the view: what Rust reports, and what becomes of the window's own requests. */
+export type ViewEvent =
+  | UiEvent
+  | { type: "opening" }
+  | { type: "opened"; snapshot: Snapshot }
+  | { type: "openingFailed"; problem: Problem }
+  | { type: "refused"; problem: Problem }
+  | { type: "refusalDismissed"; id: string };
+
+/** The next view. Pure: it depends on nothing but its arguments and changes none of them. */
+export function apply(view: View, event: ViewEvent, nowMs: number): View {
+  switch (event.type) {
+    case "opening":
+      return { ...view, opening: { state: "loading" }, openingSinceMs: nowMs };
+    case "opened":
+      return { ...view, ...event.snapshot, opening: { state: "ready" } };
+    case "openingFailed":
+      return { ...view, opening: { state: "failed", problem: event.problem } };
+    case "call":
+      return { ...view, call: event.call };
+    case "lights":
+      return { ...view, lights: event.lights };
+    case "turn":
+      return { ...view, turns: withTurn(view.turns, event.turn) };
+    case "conversation":
+      return { ...view, conversationId: event.id, turns: event.turns };
+    case "devices":
+      return { ...view, devices: event.devices };
+    case "settings":
+      return { ...view, settings: event.settings };
+    case "signal":
+      return { ...view, sound: withSignal(view.sound, event.signal, nowMs) };
+    case "latency":
+      return { ...view, latency: event.latency };
+    case "notices":
+      return { ...view, notices: event.notices };
+    case "echoTest":
+      return { ...view, echoTest: event.echoTest };
+    case "refused":
+      return { ...view, refusals: withRefusal(view, event.problem, nowMs) };
+    case "refusalDismissed":
+      return { ...view, refusals: view.refusals.filter(({ id }) => id !== event.id) };
+  }
+}
+
+function withTurn(turns: Turn[], turn: Turn): Turn[] {
+  // From the end: a turn that grows is nearly always among the last.
+  const known = turns.findLastIndex(({ id }) => id === turn.id);
+  if (known >= 0) return turns.with(known, turn);
+  // Words heard by a recogniser can arrive after the answer to them.
+  const before = turns.findLastIndex(({ atMs }) => atMs <= turn.atMs);
+  return turns.toSpliced(before + 1, 0, turn);
+}
+
+function withSignal(sound: Sound, signal: Signal, nowMs: number): Sound {
+  // After a pause the picture starts anew: joining both ends would hide that something is missing between them.
+  const before = flowing(sound, nowMs) ? sound : NO_SOUND;
+  return {
+    mic: withPeaks(before.mic, signal.micPeaks, signal.mic),
+    moshi: withPeaks(before.moshi, signal.moshiPeaks, signal.moshi),
+    atMs: nowMs,
+  };
+}
+
+function withPeaks(lane: Lane, peaks: number[], level: Lane["level"]): Lane {
+  return { peaks: [...lane.peaks, ...peaks].slice(-KEPT_PEAKS), fresh: peaks.length, level };
+}
+
+/** One refusal per code: pressing Talk five times makes one sentence, not five. */
+function withRefusal(view: View, problem: Problem, nowMs: number): View["refusals"] {
+  const id = `refused:${problem.code}`;
+  const others = view.refusals.filter((refusal) => refusal.id !== id);
+  return [...others, { id, level: "error", problem, atMs: nowMs }];
+}

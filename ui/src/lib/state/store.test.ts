@@ -1,0 +1,100 @@
+import { expect, test } from "vitest";
+import type { Backend, UiEvent } from "$lib/backend";
+import { problem, SCENES } from "$lib/backend/scenes";
+import { ScriptedBackend } from "$lib/backend/scripted";
+import { Store } from "./store.svelte";
+
+function open(backend: Backend): Store {
+  const store = new Store(() => Promise.resolve(backend));
+  void store.open();
+  return store;
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+test("the window has a view before the snapshot is there", async () => {
+  const backend = new ScriptedBackend("live");
+  backend.held = new Promise(() => {});
+  const store = open(backend);
+  await settled();
+  expect(store.view.opening).toEqual({ state: "loading" });
+  expect(store.view.call.phase).toBe("idle");
+});
+
+test("an event between subscription and snapshot is not lost", async () => {
+  const backend = new ScriptedBackend("idle");
+  const stale = SCENES.idle();
+  let release = () => {};
+  backend.snapshot = () => new Promise((resolve) => (release = () => resolve(stale)));
+  const store = open(backend);
+  await settled();
+  backend.changeCall({ phase: "live" });
+  release();
+  await settled();
+  expect(store.view.opening).toEqual({ state: "ready" });
+  expect(store.view.call.phase).toBe("live");
+});
+
+test("a failed snapshot is kept as a problem; opening again works and listens once", async () => {
+  const backend = new ScriptedBackend("live");
+  backend.refusals.set("snapshot", problem("store.cannotWrite"));
+  const store = open(backend);
+  await settled();
+  expect(store.view.opening).toMatchObject({ state: "failed", problem: { code: "store.cannotWrite" } });
+  backend.refusals.clear();
+  await store.open();
+  expect(store.view.opening).toEqual({ state: "ready" });
+  backend.changeCall({ muted: true });
+  expect(store.view.call.muted).toBe(true);
+});
+
+test("opening again ends the subscription before", async () => {
+  const listening = new Set<(events: UiEvent[]) => void>();
+  const backend = new ScriptedBackend("idle");
+  backend.subscribe = async (onEvents) => {
+    listening.add(onEvents);
+    return () => void listening.delete(onEvents);
+  };
+  const store = open(backend);
+  await settled();
+  await store.open();
+  expect(listening.size).toBe(1);
+});
+
+test("a refused command becomes a sentence to read and to dismiss", async () => {
+  const backend = new ScriptedBackend("idle");
+  const store = open(backend);
+  await settled();
+  backend.refusals.set("talk", problem("call.refused"));
+  await store.talk();
+  expect(store.view.refusals.map((refusal) => refusal.problem.code)).toEqual(["call.refused"]);
+  store.dismiss(store.view.refusals[0]?.id ?? "");
+  expect(store.view.refusals).toEqual([]);
+  expect(backend.asked.map(({ command }) => command)).not.toContain("dismissNotice");
+});
+
+test("a rejection that is no problem still becomes a sentence", async () => {
+  const backend = new ScriptedBackend("idle");
+  backend.stop = () => Promise.reject("command stop not found");
+  const store = open(backend);
+  await settled();
+  await store.stop();
+  expect(store.view.refusals[0]?.problem).toMatchObject({ code: "window.noAnswer", actions: [] });
+});
+
+test("text is handed back with the reason when it is refused, and no notice is made of it", async () => {
+  const backend = new ScriptedBackend("idle");
+  backend.refusals.set("sendText", problem("conversation.textTooLong"));
+  const store = open(backend);
+  await settled();
+  expect(await store.sendText("much")).toMatchObject({ code: "conversation.textTooLong" });
+  expect(store.view.refusals).toEqual([]);
+});
+
+test("text written before the app answers is refused, not lost in silence", async () => {
+  const store = new Store(() => new Promise(() => {}));
+  void store.open();
+  expect(await store.sendText("early")).toMatchObject({ code: "window.notOpen" });
+});

@@ -1,0 +1,93 @@
+import type { Level, Notice, Problem, Snapshot } from "$lib/backend";
+
+/** How many peaks of 20 ms are kept for drawing: 12 s, more than the widest lane shows. */
+export const KEPT_PEAKS = 600;
+
+export type Lane = {
+  /** Peaks from 0 to 1, one per 20 ms, oldest first. */
+  peaks: readonly number[];
+  /** How many of them the last event brought. */
+  fresh: number;
+  level: Level;
+};
+
+/** The sound as the window last heard of it. `atMs` null: none is flowing. */
+export type Sound = { mic: Lane; moshi: Lane; atMs: number | null };
+
+/** Events come up to 15 times a second while sound flows: a second without one means that it does not. */
+const FLOW_GAP_MS = 1000;
+
+/** Whether sound flows now. A picture of sound that has stopped would pass for a live one, so it is not shown. */
+export function flowing({ atMs }: Sound, nowMs: number): boolean {
+  return atMs !== null && nowMs - atMs < FLOW_GAP_MS;
+}
+
+export type Opening = { state: "loading" | "ready" } | { state: "failed"; problem: Problem };
+
+/** Everything the window shows. Only `apply` makes a new one. */
+export type View = Snapshot & {
+  opening: Opening;
+  openingSinceMs: number;
+  sound: Sound;
+  /** Commands that were refused, shown like notices until dismissed. */
+  refusals: readonly Notice[];
+};
+
+const SILENCE: Level = { peakDb: -90, rmsDb: -90 };
+const QUIET_LANE: Lane = { peaks: [], fresh: 0, level: SILENCE };
+
+export const NO_SOUND: Sound = { mic: QUIET_LANE, moshi: QUIET_LANE, atMs: null };
+
+/** What the window shows until it knows better, so that the first paint waits for nobody. */
+export function emptyView(nowMs: number): View {
+  const unknown = { state: "off", what: "Not known yet.", sinceMs: nowMs, problem: null } as const;
+  const route = { chosen: null, inUse: null, chosenMissing: false };
+  return {
+    opening: { state: "loading" },
+    openingSinceMs: nowMs,
+    app: { version: "", dataFolder: "" },
+    call: {
+      phase: "idle",
+      sinceMs: nowMs,
+      limitS: null,
+      attempt: 0,
+      retryAtMs: null,
+      host: "",
+      server: null,
+      model: null,
+      problem: null,
+      muted: false,
+    },
+    lights: [
+      { id: "microphone", ...unknown },
+      { id: "speaker", ...unknown },
+      { id: "moshi", ...unknown },
+    ],
+    conversationId: "",
+    turns: [],
+    settings: {
+      hostAddress: "",
+      handshakeLimitS: 0,
+      persona: "",
+      voice: "",
+      inputDevice: null,
+      outputDevice: null,
+      theme: "system",
+    },
+    voices: [],
+    devices: { system: "", inputs: [], outputs: [], input: route, output: route },
+    latency: {
+      stages: (["microphone", "network", "host", "buffer", "speaker"] as const).map((stage) => ({ stage, ms: null })),
+      totalMs: null,
+      targetBufferMs: null,
+      jitterMs: null,
+      underruns: 0,
+      concealedMs: 0,
+      droppedMs: 0,
+    },
+    notices: [],
+    echoTest: { state: "off", roundTripMs: null, problem: null },
+    sound: NO_SOUND,
+    refusals: [],
+  };
+}

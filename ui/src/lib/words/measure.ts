@@ -1,0 +1,29 @@
+import type { Level } from "$lib/backend";
+
+/** The figure when there is none. */
+export const NONE = "—";
+
+export function milliseconds(ms: number | null): string {
+  return ms === null ? NONE : `${Math.round(ms)} ms`;
+}
+
+export function decibels(db: number): string {
+  const whole = Math.round(db);
+  if (whole <= -90) return "silent";
+  return `${whole < 0 ? "−" : ""}${Math.abs(whole)} dB`;
+}
+
+/** 0 to 1 over the 60 dB in which speech lives. */
+export function meterShare(db: number): number {
+  return Math.min(1, Math.max(0, (db + 60) / 60));
+}
+
+export type LevelWord = "silent" | "quiet" | "good" | "too loud";
+
+/** A word for the level, so that the bar is not the only one to tell. */
+export function levelWord({ peakDb }: Level): LevelWord {
+  if (peakDb > -3) return "too loud";
+  if (peakDb > -40) return "good";
+  if (peakDb > -60) return "quiet";
+  return "silent";
+}
