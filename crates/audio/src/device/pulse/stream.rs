@@ -1,0 +1,320 @@
+//! A running stream: one connection, one thread, one port.
+
+use std::{
+    ffi::{CStr, CString},
+    io,
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use pulseaudio::protocol::{
+    self, ChannelMap, Command, LatencyParams, Prop, Props, SampleFormat, SampleSpec,
+    stream::{BufferAttr, StreamFlags},
+};
+
+use super::{
+    super::{DeviceError, DeviceId, DeviceInfo, Direction, Stream, StreamEvent, StreamEvents, StreamFormat},
+    PREFIX,
+    connection::{Connection, Message, STREAM_NAME},
+};
+use crate::port::{InputPort, OutputPort, PortState};
+
+const SAMPLE: usize = size_of::<f32>();
+/// How often the server is asked for the stream's delay.
+const LATENCY_EVERY: Duration = Duration::from_secs(1);
+
+/// A stream; dropping it ends its thread and closes its connection.
+pub(super) struct PulseStream {
+    device: DeviceInfo,
+    format: StreamFormat,
+    closer: UnixStream,
+    closing: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Stream for PulseStream {
+    fn format(&self) -> StreamFormat {
+        self.format
+    }
+
+    fn device(&self) -> &DeviceInfo {
+        &self.device
+    }
+}
+
+impl Drop for PulseStream {
+    fn drop(&mut self) {
+        self.closing.store(true, Relaxed);
+        let _ = self.closer.shutdown(Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Opens a recording stream that delivers `period` of sound at a time.
+pub(super) fn record(
+    device: DeviceInfo,
+    name: CString,
+    format: StreamFormat,
+    period: Duration,
+    port: InputPort,
+    events: StreamEvents,
+) -> Result<PulseStream, DeviceError> {
+    let mut connection = Connection::open()?;
+    let params = protocol::RecordStreamParams {
+        sample_spec: sample_spec(format),
+        channel_map: ChannelMap::mono(),
+        source_name: Some(name),
+        buffer_attr: BufferAttr { fragment_size: period_bytes(period, format), ..BufferAttr::default() },
+        flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
+        props: props(),
+        ..Default::default()
+    };
+    let created: protocol::CreateRecordStreamReply =
+        connection.request(&Command::CreateRecordStream(params)).map_err(|e| of(e, Direction::Input))?;
+    let task = Task {
+        channel: created.channel,
+        bytes_per_second: u64::from(format.rate) * SAMPLE as u64,
+        samples: Vec::new(),
+        end: End::Record(port),
+        asked: None,
+        asked_at: Instant::now(),
+    };
+    task.spawn(connection, device, format, events)
+}
+
+/// Opens a playback stream that asks for `period` of sound at a time and holds twice as much.
+pub(super) fn play(
+    device: DeviceInfo,
+    name: CString,
+    format: StreamFormat,
+    period: Duration,
+    port: OutputPort,
+    events: StreamEvents,
+) -> Result<PulseStream, DeviceError> {
+    let mut connection = Connection::open()?;
+    let bytes = period_bytes(period, format);
+    let params = protocol::PlaybackStreamParams {
+        sample_spec: sample_spec(format),
+        channel_map: ChannelMap::mono(),
+        sink_name: Some(name),
+        buffer_attr: BufferAttr {
+            target_length: 2 * bytes,
+            minimum_request_length: bytes,
+            pre_buffering: bytes,
+            ..BufferAttr::default()
+        },
+        flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
+        props: props(),
+        ..Default::default()
+    };
+    let created: protocol::CreatePlaybackStreamReply =
+        connection.request(&Command::CreatePlaybackStream(params)).map_err(|e| of(e, Direction::Output))?;
+    let mut task = Task {
+        channel: created.channel,
+        bytes_per_second: u64::from(format.rate) * SAMPLE as u64,
+        samples: Vec::new(),
+        end: End::Play(port),
+        asked: None,
+        asked_at: Instant::now(),
+    };
+    task.give(&mut connection, created.requested_bytes)
+        .map_err(|e| of(DeviceError::NoSystem(e.to_string()), Direction::Output))?;
+    task.spawn(connection, device, format, events)
+}
+
+enum End {
+    Record(InputPort),
+    Play(OutputPort),
+}
+
+/// What a stream's thread owns.
+struct Task {
+    channel: u32,
+    bytes_per_second: u64,
+    /// The callback's samples; grown by the first few messages and never again.
+    samples: Vec<f32>,
+    end: End,
+    /// The latency request that waits for its answer.
+    asked: Option<u32>,
+    asked_at: Instant,
+}
+
+/// What a message asks the thread to do, once the message itself is put away.
+enum Next {
+    Nothing,
+    Give(u32),
+    Latency,
+    Moved(CString),
+    Report(StreamEvent),
+    Killed,
+}
+
+impl Task {
+    fn spawn(
+        mut self,
+        mut connection: Connection,
+        device: DeviceInfo,
+        format: StreamFormat,
+        events: StreamEvents,
+    ) -> Result<PulseStream, DeviceError> {
+        let direction = self.direction();
+        let failed = |e: io::Error| DeviceError::Failed { direction, reason: e.to_string() };
+        let closer = connection.closer().map_err(failed)?;
+        let closing = Arc::new(AtomicBool::new(false));
+        let told_to_close = Arc::clone(&closing);
+        let name = match direction {
+            Direction::Input => "pulse-record",
+            Direction::Output => "pulse-play",
+        };
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            let end = self.run(&mut connection, &events);
+            if !told_to_close.load(Relaxed) {
+                if let Err(error) = end {
+                    tracing::debug!(%error, %direction, "the stream's connection ended");
+                }
+                events(StreamEvent::Ended(DeviceError::Lost(direction)));
+            }
+        });
+        Ok(PulseStream { device, format, closer, closing, thread: Some(thread.map_err(failed)?) })
+    }
+
+    fn direction(&self) -> Direction {
+        match self.end {
+            End::Record(_) => Direction::Input,
+            End::Play(_) => Direction::Output,
+        }
+    }
+
+    fn state(&self) -> &Arc<PortState> {
+        match &self.end {
+            End::Record(port) => port.state(),
+            End::Play(port) => port.state(),
+        }
+    }
+
+    /// Serves the stream until it ends.
+    fn run(&mut self, connection: &mut Connection, events: &StreamEvents) -> io::Result<()> {
+        self.ask_latency(connection)?;
+        loop {
+            let next = match connection.next()? {
+                Message::Sound(bytes) => {
+                    self.deliver(bytes);
+                    Next::Nothing
+                }
+                Message::Request(bytes) => Next::Give(bytes),
+                Message::Command(event) => match *event {
+                    Command::PlaybackStreamMoved(moved) => Next::Moved(moved.device_name),
+                    Command::RecordStreamMoved(moved) => Next::Moved(moved.device_name),
+                    Command::PlaybackStreamKilled(_) | Command::RecordStreamKilled(_) => Next::Killed,
+                    Command::Underflow(_) | Command::Overflow(_) => Next::Report(StreamEvent::Xrun),
+                    _ => Next::Nothing,
+                },
+                Message::Reply(number) if self.asked == Some(number) => Next::Latency,
+                _ => Next::Nothing,
+            };
+            match next {
+                Next::Nothing => {}
+                Next::Give(bytes) => self.give(connection, bytes)?,
+                Next::Latency => self.take_latency(connection)?,
+                Next::Moved(name) => events(StreamEvent::Moved(id_of(&name))),
+                Next::Report(event) => events(event),
+                Next::Killed => return Ok(()),
+            }
+            if self.asked.is_none() && self.asked_at.elapsed() > LATENCY_EVERY {
+                self.ask_latency(connection)?;
+            }
+        }
+    }
+
+    fn deliver(&mut self, bytes: &[u8]) {
+        let End::Record(port) = &mut self.end else { return };
+        let count = bytes.len() / SAMPLE;
+        if self.samples.len() < count {
+            self.samples.resize(count, 0.0);
+        }
+        let samples = &mut self.samples[..count];
+        bytemuck::cast_slice_mut::<f32, u8>(samples).copy_from_slice(&bytes[..count * SAMPLE]);
+        port.deliver(samples, 1);
+    }
+
+    fn give(&mut self, connection: &mut Connection, bytes: u32) -> io::Result<()> {
+        let End::Play(port) = &mut self.end else { return Ok(()) };
+        let count = bytes as usize / SAMPLE;
+        if count == 0 {
+            return Ok(());
+        }
+        if self.samples.len() < count {
+            self.samples.resize(count, 0.0);
+        }
+        let samples = &mut self.samples[..count];
+        port.fill(samples, 1);
+        connection.send_sound(self.channel, bytemuck::cast_slice(samples))
+    }
+
+    fn ask_latency(&mut self, connection: &mut Connection) -> io::Result<()> {
+        let params = LatencyParams { channel: self.channel, now: SystemTime::now() };
+        let command = match self.end {
+            End::Record(_) => Command::GetRecordLatency(params),
+            End::Play(_) => Command::GetPlaybackLatency(params),
+        };
+        self.asked = Some(connection.send(&command)?);
+        self.asked_at = Instant::now();
+        Ok(())
+    }
+
+    fn take_latency(&mut self, connection: &Connection) -> io::Result<()> {
+        let (device_us, queued) = match self.end {
+            End::Record(_) => {
+                let latency: protocol::RecordLatency = connection.reply()?;
+                (latency.source_usec, latency.write_offset - latency.read_offset)
+            }
+            End::Play(_) => {
+                let latency: protocol::PlaybackLatency = connection.reply()?;
+                (latency.sink_usec, latency.write_offset - latency.read_offset)
+            }
+        };
+        let queued_us = u64::try_from(queued).unwrap_or(0) * 1_000_000 / self.bytes_per_second.max(1);
+        self.state().set_latency(Duration::from_micros(device_us + queued_us));
+        self.asked = None;
+        Ok(())
+    }
+}
+
+fn id_of(name: &CStr) -> DeviceId {
+    DeviceId(format!("{PREFIX}{}", name.to_string_lossy()))
+}
+
+fn sample_spec(format: StreamFormat) -> SampleSpec {
+    let sample_format =
+        if cfg!(target_endian = "little") { SampleFormat::Float32Le } else { SampleFormat::Float32Be };
+    SampleSpec { format: sample_format, channels: 1, sample_rate: format.rate }
+}
+
+fn period_bytes(period: Duration, format: StreamFormat) -> u32 {
+    let frames = (period.as_secs_f64() * f64::from(format.rate)).round() as u32;
+    frames.max(1) * SAMPLE as u32
+}
+
+fn props() -> Props {
+    let mut props = Props::new();
+    props.set(Prop::MediaName, STREAM_NAME);
+    props
+}
+
+/// Names the device in an error of its stream's set-up.
+fn of(error: DeviceError, direction: Direction) -> DeviceError {
+    match error {
+        DeviceError::NoSystem(reason) if reason.contains("refuses") => {
+            DeviceError::Failed { direction, reason }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,465 @@
+//! A microphone and a loudspeaker in use: the threads, and the handle to them.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    device::{
+        DeviceError, DeviceId, DeviceList, Direction, OpenRequest, Stream, StreamEvent, StreamEvents,
+        StreamFormat, System,
+    },
+    meter::{Level, Meter},
+    playout::PlayoutStats,
+    port::{self, PortState},
+    route::{Route, RouteEffect, RouteInput, RouteStatus},
+    worker::{CHUNKS, Chunk, MicFrame, NewPort, Shared, Worker, WorkerFigures},
+};
+
+/// How much sound a microphone's callback carries: one Opus packet, so that nothing waits for a second half.
+const INPUT_PERIOD: Duration = Duration::from_millis(20);
+/// The same for a loudspeaker. Half of it is on average waited for; below 10 ms sound servers spend more time waking
+/// up than working.
+const OUTPUT_PERIOD: Duration = Duration::from_millis(10);
+/// A loudspeaker that runs dry again and again gets longer periods, up to this.
+const LONGEST_OUTPUT_PERIOD: Duration = Duration::from_millis(40);
+/// Underruns of the device within [`XRUN_WINDOW`] that make its periods longer.
+const XRUNS: usize = 4;
+const XRUN_WINDOW: Duration = Duration::from_secs(10);
+/// A stream may be unsteady for this long after it was opened.
+const SETTLE: Duration = Duration::from_secs(1);
+/// A callback that is missing for this long is not late, its device is dead.
+const SILENCE: Duration = Duration::from_millis(800);
+/// How often callbacks are looked for.
+const WATCH: Duration = Duration::from_millis(200);
+/// How often devices are listed where the system cannot tell that they changed.
+const LIST_EVERY: Duration = Duration::from_secs(3);
+/// Ring between a callback and the worker, in seconds of sound.
+const RING_SECONDS: u32 = 1;
+/// Messages to the device thread.
+const MESSAGES: usize = 64;
+
+/// What [`Sound`] tells besides sound. Called on its threads; must not block.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SoundEvent {
+    /// A direction's device, choice or error changed.
+    Route(RouteStatus),
+    /// The list of devices changed.
+    Devices(DeviceList),
+}
+
+/// How sound starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SoundConfig {
+    /// The microphone to use, or `None` to follow the system's default.
+    pub input: Option<DeviceId>,
+    /// The loudspeaker to use, or `None` to follow the system's default.
+    pub output: Option<DeviceId>,
+    /// Whether the microphone starts muted.
+    pub muted: bool,
+}
+
+/// Figures about sound, now.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SoundFigures {
+    /// From the air to a frame that is ready to be sent.
+    pub capture_delay: Option<Duration>,
+    /// From the playout buffer to the air.
+    pub speaker_delay: Option<Duration>,
+    /// Samples of the microphone lost on the way, at the device's rate.
+    pub mic_lost: u64,
+    /// Samples received while there was no loudspeaker.
+    pub unheard: u64,
+    /// The playout buffer.
+    pub playout: PlayoutStats,
+}
+
+/// A microphone and a loudspeaker in use. Dropping it closes both and ends its threads.
+pub struct Sound {
+    shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
+    devices: Option<JoinHandle<()>>,
+    to_devices: SyncSender<Message>,
+    to_worker: SyncSender<Chunk>,
+}
+
+/// Puts sound into the loudspeaker. Cheap to clone.
+#[derive(Clone)]
+pub struct Speaker {
+    shared: Arc<Shared>,
+    chunks: SyncSender<Chunk>,
+    worker: thread::Thread,
+}
+
+enum Message {
+    Choose(Direction, Option<DeviceId>),
+    DevicesChanged,
+    Stream(Direction, u64, StreamEvent),
+    Close,
+}
+
+impl Sound {
+    /// Opens devices of `system`. Returns at once: devices open in the background and are reported by `on_event`, and
+    /// frames come to `on_mic` (on the worker's thread; it must not block) as soon as there is a microphone.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn open(
+        system: Box<dyn System>,
+        config: &SoundConfig,
+        on_mic: Box<dyn FnMut(MicFrame) + Send>,
+        on_event: Box<dyn Fn(SoundEvent) + Send>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            epoch: Instant::now(),
+            muted: AtomicBool::new(config.muted),
+            generation: AtomicU64::new(0),
+            quit: AtomicBool::new(false),
+            mic: Meter::default(),
+            speaker: Meter::default(),
+            figures: Mutex::new(WorkerFigures::default()),
+        });
+        let (to_worker, chunks) = mpsc::sync_channel(CHUNKS);
+        let (to_ports, ports) = mpsc::sync_channel(MESSAGES);
+        let (to_devices, messages) = mpsc::sync_channel(MESSAGES);
+        let worker = Worker::new(Arc::clone(&shared), ports, chunks, on_mic);
+        let worker = thread::Builder::new().name("audio".into()).spawn(move || worker.run())?;
+        let keeper = Keeper {
+            system,
+            shared: Arc::clone(&shared),
+            worker: worker.thread().clone(),
+            to_ports,
+            own: to_devices.clone(),
+            on_event,
+            input: Side::new(Direction::Input, config.input.clone(), INPUT_PERIOD),
+            output: Side::new(Direction::Output, config.output.clone(), OUTPUT_PERIOD),
+            list: DeviceList::default(),
+            generation: 0,
+        };
+        let devices =
+            thread::Builder::new().name("audio-devices".into()).spawn(move || keeper.run(&messages))?;
+        Ok(Self { shared, worker: Some(worker), devices: Some(devices), to_devices, to_worker })
+    }
+
+    /// A handle to the loudspeaker.
+    ///
+    /// # Panics
+    /// Never; the worker lives as long as `self`.
+    #[must_use]
+    pub fn speaker(&self) -> Option<Speaker> {
+        let worker = self.worker.as_ref()?.thread().clone();
+        Some(Speaker { shared: Arc::clone(&self.shared), chunks: self.to_worker.clone(), worker })
+    }
+
+    /// Sends silence instead of the microphone, at once.
+    pub fn set_muted(&self, muted: bool) {
+        self.shared.muted.store(muted, Relaxed);
+    }
+
+    /// Chooses a device, or follows the system's default.
+    pub fn choose(&self, direction: Direction, device: Option<DeviceId>) {
+        let _ = self.to_devices.send(Message::Choose(direction, device));
+    }
+
+    /// The clock of [`MicFrame::captured`]: time since this was opened.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
+    }
+
+    /// Figures, now.
+    #[must_use]
+    pub fn figures(&self) -> SoundFigures {
+        let figures = *self.shared.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        SoundFigures {
+            capture_delay: figures.capture_delay,
+            speaker_delay: figures.speaker_delay,
+            mic_lost: figures.mic_lost,
+            unheard: figures.unheard,
+            playout: figures.playout,
+        }
+    }
+
+    /// Peaks of the microphone since the last call, one in 0..=1 for every 20 ms, and its level.
+    #[must_use]
+    pub fn microphone_meter(&self) -> (Vec<f32>, Level) {
+        self.shared.mic.fetch()
+    }
+
+    /// The same for what goes to the loudspeaker.
+    #[must_use]
+    pub fn speaker_meter(&self) -> (Vec<f32>, Level) {
+        self.shared.speaker.fetch()
+    }
+}
+
+impl Drop for Sound {
+    fn drop(&mut self) {
+        let _ = self.to_devices.send(Message::Close);
+        if let Some(devices) = self.devices.take() {
+            let _ = devices.join();
+        }
+        self.shared.quit.store(true, Relaxed);
+        if let Some(worker) = self.worker.take() {
+            worker.thread().unpark();
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Speaker {
+    /// Plays 24 kHz mono sound after what was given before. Returns `false` where it had to be thrown away because the
+    /// worker has fallen behind by dozens of pieces.
+    pub fn play(&self, pcm: Vec<f32>) -> bool {
+        let generation = self.shared.generation.load(Relaxed);
+        let sent = self.chunks.try_send(Chunk { pcm, generation });
+        self.worker.unpark();
+        !matches!(sent, Err(TrySendError::Full(_)))
+    }
+
+    /// Throws away all sound that was given so far; what is given from now on is played.
+    pub fn flush(&self) {
+        self.shared.generation.fetch_add(1, Relaxed);
+        self.worker.unpark();
+    }
+}
+
+/// One direction: its route and its stream.
+struct Side {
+    route: Route,
+    stream: Option<Open>,
+    period: Duration,
+    reported: Option<RouteStatus>,
+}
+
+struct Open {
+    // Field order is drop order: the stream's callbacks end before their counters go.
+    _stream: Box<dyn Stream>,
+    port: Arc<PortState>,
+    /// Which of the streams that were opened so far this is; events of older ones are ignored.
+    generation: u64,
+    since: Instant,
+    xruns: Vec<Instant>,
+}
+
+impl Side {
+    fn new(direction: Direction, chosen: Option<DeviceId>, period: Duration) -> Self {
+        Self { route: Route::new(direction, chosen), stream: None, period, reported: None }
+    }
+
+    /// Whether the stream has not called for so long that its device must be dead.
+    fn is_silent(&self, now: Duration) -> bool {
+        self.stream.as_ref().is_some_and(|open| {
+            let reading = open.port.read();
+            let last =
+                if reading.calls == 0 { now.saturating_sub(open.since.elapsed()) } else { reading.last_call };
+            now.saturating_sub(last) > SILENCE
+        })
+    }
+}
+
+/// The thread that opens and closes devices, so that none of the others ever waits for one.
+struct Keeper {
+    system: Box<dyn System>,
+    shared: Arc<Shared>,
+    worker: thread::Thread,
+    to_ports: SyncSender<NewPort>,
+    own: SyncSender<Message>,
+    on_event: Box<dyn Fn(SoundEvent) + Send>,
+    input: Side,
+    output: Side,
+    list: DeviceList,
+    generation: u64,
+}
+
+impl Keeper {
+    fn run(mut self, messages: &Receiver<Message>) {
+        let own = self.own.clone();
+        let tells = self.system.watch(Box::new(move || {
+            // A full queue holds a reason to list devices already.
+            let _ = own.try_send(Message::DevicesChanged);
+        }));
+        self.list_devices();
+        let mut listed = Instant::now();
+        loop {
+            match messages.recv_timeout(WATCH) {
+                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Message::Choose(direction, device)) => self.step(direction, RouteInput::Choose(device)),
+                Ok(Message::DevicesChanged) => {
+                    self.list_devices();
+                    listed = Instant::now();
+                }
+                Ok(Message::Stream(direction, generation, event)) => {
+                    self.stream_event(direction, generation, event);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let now = self.shared.epoch.elapsed();
+                    for direction in [Direction::Input, Direction::Output] {
+                        let silent = self.side(direction).is_silent(now);
+                        if silent {
+                            tracing::warn!(%direction, "the device has stopped calling");
+                        }
+                        self.step(direction, if silent { RouteInput::Silent } else { RouteInput::Tick });
+                    }
+                }
+            }
+            if !tells && listed.elapsed() > LIST_EVERY {
+                self.list_devices();
+                listed = Instant::now();
+            }
+        }
+    }
+
+    fn side(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::Input => &mut self.input,
+            Direction::Output => &mut self.output,
+        }
+    }
+
+    fn list_devices(&mut self) {
+        let list = match self.system.devices() {
+            Ok(list) => list,
+            Err(error) => {
+                tracing::warn!(%error, "devices cannot be listed");
+                DeviceList::default()
+            }
+        };
+        if list != self.list {
+            self.list = list.clone();
+            (self.on_event)(SoundEvent::Devices(list));
+        }
+        for direction in [Direction::Input, Direction::Output] {
+            let devices = self.list.of(direction).to_vec();
+            self.step(direction, RouteInput::Devices(devices));
+        }
+    }
+
+    fn stream_event(&mut self, direction: Direction, generation: u64, event: StreamEvent) {
+        let side = self.side(direction);
+        let Some(open) = side.stream.as_mut().filter(|open| open.generation == generation) else { return };
+        match event {
+            StreamEvent::Ended(error) => {
+                tracing::info!(%error, %direction, "a stream ended");
+                self.step(direction, RouteInput::Ended(error));
+            }
+            StreamEvent::Moved(id) => self.step(direction, RouteInput::Moved(id)),
+            StreamEvent::Xrun => {
+                if open.since.elapsed() < SETTLE {
+                    return;
+                }
+                open.xruns.retain(|at| at.elapsed() < XRUN_WINDOW);
+                open.xruns.push(Instant::now());
+                if open.xruns.len() >= XRUNS
+                    && direction == Direction::Output
+                    && side.period < LONGEST_OUTPUT_PERIOD
+                {
+                    side.period *= 2;
+                    tracing::info!(
+                        period_ms = side.period.as_millis(),
+                        "the loudspeaker gets longer periods"
+                    );
+                    let device = side.route.status().in_use.map(|d| d.id);
+                    if let Some(Err(error)) = device.map(|device| self.open(direction, &device)) {
+                        self.step(direction, RouteInput::Ended(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the route decide, and does what it decided until there is nothing more to do.
+    fn step(&mut self, direction: Direction, input: RouteInput) {
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            let now = self.shared.epoch.elapsed();
+            match self.side(direction).route.step(input, now) {
+                None => {
+                    // A route without an open device holds no stream either.
+                    let side = self.side(direction);
+                    if side.route.status().in_use.is_none() && side.stream.is_some() {
+                        self.close(direction);
+                    }
+                }
+                Some(RouteEffect::Close) => self.close(direction),
+                Some(RouteEffect::Open(device)) => {
+                    next = Some(match self.open(direction, &device) {
+                        Ok(()) => RouteInput::Opened,
+                        Err(error) => {
+                            tracing::warn!(%error, %device, "a device cannot be opened");
+                            RouteInput::OpenFailed(error)
+                        }
+                    });
+                }
+            }
+        }
+        let side = self.side(direction);
+        let status = side.route.status();
+        if side.reported.as_ref() != Some(&status) {
+            side.reported = Some(status.clone());
+            (self.on_event)(SoundEvent::Route(status));
+        }
+    }
+
+    fn close(&mut self, direction: Direction) {
+        self.side(direction).stream = None;
+        self.send_port(match direction {
+            Direction::Input => NewPort::Input(None),
+            Direction::Output => NewPort::Output(None),
+        });
+    }
+
+    fn open(&mut self, direction: Direction, device: &DeviceId) -> Result<(), DeviceError> {
+        self.side(direction).stream = None;
+        self.generation += 1;
+        let generation = self.generation;
+        let own = self.own.clone();
+        let events: StreamEvents = Box::new(move |event| {
+            // A stream that reports more than this thread can take has reported enough.
+            let _ = own.try_send(Message::Stream(direction, generation, event));
+        });
+        let period = self.side(direction).period;
+        let request = OpenRequest { device: Some(device), period };
+        let (epoch, worker) = (self.shared.epoch, self.worker.clone());
+        let capacity = |format: StreamFormat| (format.rate * RING_SECONDS) as usize;
+        let mut made = None;
+        let stream = match direction {
+            Direction::Input => {
+                let mut make = |format: StreamFormat| {
+                    let (port, ring, state) = port::input(capacity(format), epoch, worker.clone());
+                    made = Some((NewPort::Input(Some((ring, Arc::clone(&state), format))), state));
+                    port
+                };
+                self.system.open_input(request, &mut make, events)?
+            }
+            Direction::Output => {
+                let mut make = |format: StreamFormat| {
+                    let (port, ring, state) = port::output(capacity(format), epoch, worker.clone());
+                    made = Some((NewPort::Output(Some((ring, Arc::clone(&state), format))), state));
+                    port
+                };
+                self.system.open_output(request, &mut make, events)?
+            }
+        };
+        let Some((new, port)) = made else {
+            return Err(DeviceError::Failed { direction, reason: "it opened without a port".into() });
+        };
+        tracing::info!(%direction, device = %stream.device().id, rate = stream.format().rate, "a device is open");
+        self.side(direction).stream =
+            Some(Open { _stream: stream, port, generation, since: Instant::now(), xruns: Vec::new() });
+        self.send_port(new);
+        Ok(())
+    }
+
+    fn send_port(&self, port: NewPort) {
+        let _ = self.to_ports.send(port);
+        self.worker.unpark();
+    }
+}
