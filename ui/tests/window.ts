@@ -72,6 +72,8 @@ export function windows(folder: "dist" | "dist-scripted" = "dist-scripted") {
     page.on("pageerror", (error) => errors.push(String(error)));
     // Chromium reports what the content policy refuses as a console error.
     page.on("console", (message) => {
+      // Advice to whoever reads a canvas: that is the tests, not the window.
+      if (message.text().includes("willReadFrequently")) return;
       if (message.type() === "error" || message.type() === "warning") errors.push(message.text());
     });
     page.on("request", (request) => {
@@ -89,10 +91,14 @@ export function windows(folder: "dist" | "dist-scripted" = "dist-scripted") {
     return page;
   }
 
-  return { blank, open, url: () => site.url };
+  /** Takes the errors out of a page's account: for those that a test provokes on purpose. */
+  function takeErrors(page: Page): string[] {
+    return opened.find((window) => window.page === page)?.errors.splice(0) ?? [];
+  }
+
+  return { blank, open, takeErrors, url: () => site.url };
 }
 
-/** Errors that a test provokes on purpose are taken out of the page's account by reading them here. */
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(PICTURES, { recursive: true });
   await page.screenshot({ path: `${PICTURES}${name}.png` });

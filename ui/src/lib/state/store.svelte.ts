@@ -27,8 +27,7 @@ export class Store {
     this.#apply({ type: "opening" });
     this.#unsubscribe();
     try {
-      const backend = await this.load();
-      this.#backend = backend;
+      const backend = (this.#backend ??= await this.load());
       // Subscribed first: an event between the snapshot and the subscription would be lost. Events that come
       // before the snapshot is here are applied after it; each carries a whole, so applying one twice does no harm.
       let early: ViewEvent[] | null = [];

@@ -1,0 +1,95 @@
+import { type AxeResults, source as axeSource } from "axe-core";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import type { SceneName } from "$lib/backend/scenes";
+import { SMALL, windows } from "./window";
+
+const { open } = windows();
+
+declare global {
+  /** What the evaluated source leaves in the page. */
+  var axe: { run: (options: { runOnly: string[] }) => Promise<AxeResults> };
+}
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+async function findings(page: Page): Promise<string[]> {
+  // Evaluated, not added as a script: the content policy stays as it is.
+  await page.evaluate(axeSource);
+  return page.evaluate(async (tags) => {
+    const { violations } = await axe.run({ runOnly: tags });
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.failureSummary ?? ""}`));
+  }, TAGS);
+}
+
+const SCENES: SceneName[] = [
+  "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "reconnecting", "typingOnly", "failed",
+  "notices", "hostile", "long", "noDevices", "deviceMissing", "echoStarting", "echoRunning", "echoFailed", "tenThousand",
+];
+
+test.each(["light", "dark"] as const)("no scene has a finding, %s", async (theme) => {
+  const page = await open("idle", { theme });
+  for (const scene of SCENES) {
+    await page.evaluate((name) => script.show(name), scene);
+    await page.waitForTimeout(50);
+    expect(await findings(page), scene).toEqual([]);
+  }
+}, 120_000);
+
+test.each(["light", "dark"] as const)("nor has anything that opens, %s", async (theme) => {
+  const page = await open("busy", { theme });
+  await page.getByTestId("light-moshi").click();
+  await page.getByTestId("latency-more").click();
+  await page.getByTestId("settings-open").click();
+  await page.getByTestId("settings").waitFor();
+  expect(await findings(page)).toEqual([]);
+  for (const scene of ["deviceMissing", "noDevices", "echoRunning", "echoFailed"] as const) {
+    await page.evaluate((name) => script.show(name), scene);
+    expect(await findings(page), scene).toEqual([]);
+  }
+  await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("settings.hostAddress")));
+  await page.getByTestId("host-address").fill("not an address");
+  await page.keyboard.press("Tab");
+  await page.locator("[data-code='settings.hostAddress']").waitFor();
+  expect(await findings(page), "a refused field").toEqual([]);
+  await page.getByTestId("help-open").click();
+  expect(await findings(page), "the shortcuts").toEqual([]);
+}, 60_000);
+
+test.each([SMALL, { width: 640, height: 400 }, { width: 450, height: 300 }])("nor a window of %o", async (size) => {
+  const page = await open("notices", { size });
+  await page.getByTestId("light-moshi").click();
+  expect(await findings(page)).toEqual([]);
+});
+
+test("with reduced motion the meters have names", async () => {
+  const page = await open("live", { still: true });
+  await page.evaluate(() => script.playSound());
+  await page.getByRole("meter", { name: "You, level" }).waitFor();
+  await page.getByRole("meter", { name: "Moshi, level" }).waitFor();
+  expect(await findings(page)).toEqual([]);
+});
+
+test("the check sees what is wrong", async () => {
+  const page = await open("idle");
+  await page.evaluate(() => document.querySelector("[data-testid=text-box]")?.removeAttribute("aria-label"));
+  await page.evaluate(() => document.querySelector("[data-testid=text-box]")?.removeAttribute("placeholder"));
+  expect((await findings(page)).join()).toContain("label");
+});
+
+describe("a screen reader hears", () => {
+  const heard = (page: Page) => page.getByTestId("announcer").innerText();
+
+  test("what the call does, and finished turns, but not every word", async () => {
+    const page = await open("idle");
+    expect(await page.getByTestId("announcer").getAttribute("aria-live")).toBe("polite");
+    await page.evaluate(() => script.show("busy"));
+    await expect.poll(() => heard(page)).toMatch(/^Busy\. Someone else holds this host/);
+    await page.evaluate(() => {
+      const turn = { id: "t", speaker: "moshi", source: "spoken", text: "Half a", atMs: Date.now(), saved: false } as const;
+      script.send({ type: "turn", turn: { ...turn, open: true } });
+      script.send({ type: "turn", turn: { ...turn, text: "Half a sentence made whole.", open: false } });
+    });
+    await expect.poll(() => heard(page), { timeout: 4000 }).toBe("Moshi: Half a sentence made whole.");
+  });
+});

@@ -1,0 +1,91 @@
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import type { SceneName } from "$lib/backend/scenes";
+import { SMALL, WIDE, windows } from "./window";
+
+const { open } = windows();
+
+const SIZES = [
+  ["1280x800", WIDE],
+  ["900x600", SMALL],
+  ["1280x800 at 200 %", { width: 640, height: 400 }],
+  ["900x600 at 200 %", { width: 450, height: 300 }],
+  ["2560x1440", { width: 2560, height: 1440 }],
+] as const;
+
+const inside = (page: Page, id: string) =>
+  page.getByTestId(id).evaluate((element) => {
+    const { top, bottom, left, right } = element.getBoundingClientRect();
+    return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+  });
+
+/** Elements whose text is cut off although nothing lets one scroll to it. */
+const cutOff = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("button, p, label, .figure, strong")]
+      .filter((element) => {
+        const style = getComputedStyle(element);
+        // Words for ears only are cut off on purpose.
+        return style.clipPath === "none" && element.clientWidth > 1 && element.scrollWidth > element.clientWidth + 1;
+      })
+      .map((element) => `${element.className}: ${element.textContent?.trim()}`),
+  );
+
+describe.each(SIZES)("%s", (_, size) => {
+  test("nothing is pushed out sideways, and talking and typing are in sight, in every phase", async () => {
+    const page = await open("idle", { size });
+    const scenes: SceneName[] = ["idle", "connecting", "busy", "live", "reconnecting", "failed", "long", "hostile"];
+    for (const scene of scenes) {
+      await page.evaluate((name) => script.show(name), scene);
+      await page.waitForTimeout(50);
+      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(sideways, scene).toBeLessThanOrEqual(0);
+      for (const id of ["talk", "mute", "text-box", "send"]) expect(await inside(page, id), `${scene}: ${id}`).toBe(true);
+      expect(await cutOff(page), scene).toEqual([]);
+      const turns = await page.getByTestId("turns").boundingBox();
+      expect(turns?.height, scene).toBeGreaterThanOrEqual(80);
+    }
+  });
+
+  test("the settings can be used to their end", async () => {
+    const page = await open("busy", { size });
+    await page.getByTestId("settings-open").click();
+    const last = page.getByText("Data folder");
+    await last.scrollIntoViewIfNeeded();
+    expect(await last.isVisible()).toBe(true);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    await page.getByTestId("host-address").scrollIntoViewIfNeeded();
+    const field = await page.getByTestId("host-address").boundingBox();
+    expect(field?.width).toBeGreaterThan(200);
+    expect(await cutOff(page)).toEqual([]);
+  });
+});
+
+test.each(SIZES.slice(0, 3))("%s shows everything without scrolling the page", async (_, size) => {
+  const page = await open("busy", { size });
+  expect(await page.evaluate(() => document.documentElement.scrollHeight - innerHeight)).toBe(0);
+});
+
+test("a third column takes its place beside the conversation", async () => {
+  const page = await open("live");
+  const before = (await page.getByTestId("turns").boundingBox())?.width ?? 0;
+  await page.getByTestId("settings-open").click();
+  const pane = await page.getByTestId("settings").boundingBox();
+  const turns = await page.getByTestId("turns").boundingBox();
+  expect(pane?.height).toBe(800);
+  expect((turns?.width ?? 0) + (pane?.width ?? 0)).toBe(before);
+  expect((turns?.x ?? 0) + (turns?.width ?? 0)).toBe(pane?.x);
+});
+
+test("every control is large enough to hit", async () => {
+  const page = await open("notices");
+  await page.getByTestId("settings-open").click();
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll("button, select, input:not([type=radio]), textarea, label:has(input)")]
+      .filter((element) => element.checkVisibility())
+      .map((element) => ({ box: element.getBoundingClientRect(), name: element.getAttribute("data-testid") ?? element.textContent }))
+      .filter(({ box }) => box.width < 24 || box.height < 24)
+      .map(({ name }) => name),
+  );
+  expect(small).toEqual([]);
+});

@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { problem, SCENES } from "$lib/backend/scenes";
+import type { Snapshot, UiEvent } from "$lib/backend";
+import { windows } from "./window";
+
+const { blank, takeErrors, url } = windows("dist");
+
+type FakeTauri = {
+  asked: { command: string; args: unknown }[];
+  refuse: Record<string, unknown>;
+  deliver: (events: UiEvent[]) => void;
+};
+
+declare global {
+  var tauriSide: FakeTauri;
+  var violations: string[];
+}
+
+/** Stands where Tauri puts its own door, so that the production bundle runs with its real adapter. */
+function installTauri(snapshot: Snapshot): void {
+  const callbacks = new Map<number, (message: unknown) => void>();
+  let channel = 0;
+  let index = 0;
+  const side: FakeTauri = {
+    asked: [],
+    refuse: {},
+    deliver: (events) => {
+      callbacks.get(channel)?.({ index, message: events });
+      index += 1;
+    },
+  };
+  const internals = {
+    transformCallback(callback: (message: unknown) => void) {
+      const id = callbacks.size + 1;
+      callbacks.set(id, callback);
+      return id;
+    },
+    unregisterCallback: (id: number) => callbacks.delete(id),
+    async invoke(command: string, args: Record<string, unknown>) {
+      if (command === "subscribe") channel = (args.onEvents as { id: number }).id;
+      else side.asked.push({ command, args });
+      // A rejected command carries whatever Rust answered, not an Error.
+      if (command in side.refuse) return Promise.reject(side.refuse[command]);
+      return command === "snapshot" ? snapshot : null;
+    },
+  };
+  Object.assign(globalThis, { tauriSide: side, __TAURI_INTERNALS__: internals, violations: [] });
+  addEventListener("securitypolicyviolation", (event) => violations.push(`${event.effectiveDirective} ${event.blockedURI}`));
+}
+
+async function openWithTauri(snapshot: Snapshot = SCENES.idle()): Promise<Page> {
+  const page = await blank();
+  await page.addInitScript(installTauri, snapshot);
+  await page.goto(url());
+  await page.getByTestId("talk").and(page.locator(":enabled")).waitFor();
+  return page;
+}
+
+describe("under the window's content policy", () => {
+  test("everything the window can show breaks no rule of it", async () => {
+    const page = await openWithTauri(SCENES.live());
+    const signal = {
+      micPeaks: [0.1, 0.5, 0.2],
+      moshiPeaks: [0.3, 0.1, 0.4],
+      mic: { peakDb: -6, rmsDb: -12 },
+      moshi: { peakDb: -8, rmsDb: -14 },
+    };
+    await page.evaluate((sound) => tauriSide.deliver([{ type: "signal", signal: sound }]), signal);
+    await page.locator("canvas").first().waitFor();
+    await page.getByTestId("settings-open").click();
+    await page.getByTestId("persona").fill("Someone else");
+    await page.getByTestId("latency-more").click();
+    await page.getByTestId("light-moshi").click();
+    await page.getByTestId("help-open").click();
+    await page.keyboard.press("Escape");
+    await page.getByTestId("text-box").fill("one\ntwo\nthree\nfour");
+    await page.evaluate((call) => tauriSide.deliver([{ type: "call", call }]), SCENES.connecting().call);
+    await page.evaluate((turns) => tauriSide.deliver([{ type: "conversation", id: "c2", turns }]), SCENES.hostile().turns);
+    await page.waitForTimeout(300);
+    expect(await page.evaluate(() => violations)).toEqual([]);
+  });
+
+  test("and the policy is in force", async () => {
+    const page = await openWithTauri();
+    await page.evaluate(() => document.body.setAttribute("style", "color: red"));
+    await page.waitForTimeout(100);
+    expect(await page.evaluate(() => violations)).toEqual(["style-src-attr inline"]);
+    expect(takeErrors(page)).toHaveLength(1);
+  });
+});
+
+describe("commands", () => {
+  test("carry the names and arguments that Rust knows", async () => {
+    const page = await openWithTauri(SCENES.notices());
+    await page.getByTestId("talk").click();
+    await page.getByTestId("mute").click();
+    await page.getByTestId("text-box").fill("Hello");
+    await page.getByTestId("send").click();
+    await page.getByTestId("new-conversation").click();
+    await page.getByTestId("dismiss").first().click();
+    await page.getByTestId("settings-open").click();
+    await page.getByTestId("input-device").selectOption("usb-headset");
+    await page.getByTestId("echo-test").click();
+    await page.evaluate((echo) => tauriSide.deliver([{ type: "echoTest", echoTest: echo }]), SCENES.echoRunning().echoTest);
+    await page.getByTestId("echo-test").click();
+    await page.evaluate((call) => tauriSide.deliver([{ type: "call", call }]), SCENES.live().call);
+    await page.getByTestId("talk").click();
+    expect(await page.evaluate(() => tauriSide.asked)).toEqual([
+      { command: "snapshot", args: {} },
+      { command: "talk", args: {} },
+      { command: "set_muted", args: { muted: true } },
+      { command: "send_text", args: { text: "Hello" } },
+      { command: "new_conversation", args: {} },
+      { command: "dismiss_notice", args: { id: "one" } },
+      { command: "change_settings", args: { patch: { inputDevice: "usb-headset" } } },
+      { command: "start_echo_test", args: {} },
+      { command: "stop_echo_test", args: {} },
+      { command: "stop", args: {} },
+    ]);
+  });
+
+  test("that are refused show what Rust says", async () => {
+    const page = await openWithTauri();
+    await page.evaluate((refusal) => (tauriSide.refuse.talk = refusal), problem("call.refused"));
+    await page.getByTestId("talk").click();
+    await expect.poll(() => page.getByTestId("notice").getAttribute("data-code")).toBe("call.refused");
+  });
+
+  test("that Rust does not know become a sentence too", async () => {
+    const page = await openWithTauri();
+    await page.evaluate(() => (tauriSide.refuse.talk = "command talk not found"));
+    await page.getByTestId("talk").click();
+    await expect.poll(() => page.getByTestId("notice").getAttribute("data-code")).toBe("window.noAnswer");
+  });
+});
+
+describe("the bundle", () => {
+  const text = (folder: string) =>
+    readdirSync(fileURLToPath(new URL(`../${folder}`, import.meta.url)), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"))
+      .join("\n");
+
+  // Sentences of the scenes, and the name under which the scripted backend can be driven.
+  const TRACES = ["gpu-box.local:8998 refused the connection", "PersonaPlex 7B", "{script:"];
+
+  test("holds no trace of the scripted backend, and the test would see one", () => {
+    const production = text("dist");
+    const scripted = text("dist-scripted");
+    for (const trace of TRACES) {
+      expect(scripted).toContain(trace);
+      expect(production).not.toContain(trace);
+    }
+  });
+
+  test("holds nothing that the page itself would run or style inline", () => {
+    const page = readFileSync(fileURLToPath(new URL("../dist/index.html", import.meta.url)), "utf8");
+    expect(page).not.toMatch(/<style|style=|\son\w+=/);
+    expect(page).not.toMatch(/<script(?![^>]*\ssrc=)/);
+  });
+
+  test("names no address to load from", () => {
+    const addresses = text("dist").match(/(?:https?|wss?):\/\/[^\s"'`)\\]+/g) ?? [];
+    // Names of XML vocabularies and the documentation that Svelte's error messages point to; nothing is fetched there.
+    expect([...new Set(addresses)].filter((address) => !/^https?:\/\/(www\.w3\.org|svelte\.dev\/e)\//.test(address))).toEqual([]);
+  });
+});
