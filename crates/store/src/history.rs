@@ -1,0 +1,466 @@
+//! Conversations and their turns, in SQLite.
+//!
+//! A turn is written before it is shown. Writing is upserting: a turn of Moshi's grows with every piece of text, and
+//! the whole row is replaced each time.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::set_aside::{SetAside, set_aside};
+
+/// How long another process may hold the database.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Layouts of the database; entry n leads from version n to n + 1.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY,
+        started_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE turns (
+        id TEXT PRIMARY KEY,
+        conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        speaker TEXT NOT NULL,
+        source TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        open INTEGER NOT NULL,
+        UNIQUE (conversation, number)
+    ) STRICT;
+    CREATE INDEX conversations_by_start ON conversations (started_ms);
+"];
+
+/// Identity of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TurnId(Uuid);
+
+impl TurnId {
+    /// A new one; later ones sort after earlier ones.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "every call makes another one, which no default should")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl std::fmt::Display for TurnId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The person at this computer.
+    Person,
+    /// Moshi.
+    Moshi,
+    /// The agent system behind it.
+    Brain,
+}
+
+/// How a turn came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// By keyboard.
+    Typed,
+    /// From the person's voice.
+    Heard,
+    /// In Moshi's voice.
+    Spoken,
+}
+
+/// One turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Its identity.
+    pub id: TurnId,
+    /// Its place in the conversation.
+    pub number: u64,
+    /// Who speaks.
+    pub speaker: Speaker,
+    /// How it came.
+    pub source: Source,
+    /// What was said, so far.
+    pub text: String,
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Whether it still grows.
+    pub open: bool,
+}
+
+/// A conversation without its turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its identity.
+    pub id: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+}
+
+/// Why something is not in the history.
+#[derive(Debug, Error)]
+pub enum HistoryError {
+    /// There is no room.
+    #[error("the disk is full")]
+    DiskFull,
+    /// Another process holds the database.
+    #[error("another program holds the history")]
+    Busy,
+    /// The database was made by a later version of the program.
+    #[error("the history at {path} was written by a later version of this program")]
+    TooNew {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The folder cannot be made.
+    #[error("the folder for the history cannot be made: {0}")]
+    Folder(#[source] std::io::Error),
+    /// Anything else, in SQLite's words.
+    #[error("the history cannot be used: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl HistoryError {
+    /// Stable code for the edge.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DiskFull => "store.disk_full",
+            Self::Busy => "store.busy",
+            Self::TooNew { .. } => "store.too_new",
+            Self::Folder(_) => "store.folder",
+            Self::Sqlite(_) => "store.failed",
+        }
+    }
+}
+
+impl From<rusqlite::Error> for HistoryError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// The database.
+#[derive(Debug)]
+pub struct History {
+    db: Connection,
+}
+
+impl History {
+    /// Opens or makes the database. One that is broken is set aside, which is reported beside it.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`]; a database of a later version is left alone.
+    pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), HistoryError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(HistoryError::Folder)?;
+        }
+        match Self::open_once(path) {
+            Err(HistoryError::Sqlite(error)) if is_broken(&error) => {
+                let reason = error.to_string();
+                // The log beside a broken database belongs to it and must not be played into the fresh one.
+                for suffix in ["-wal", "-shm"] {
+                    let mut name = path.as_os_str().to_owned();
+                    name.push(suffix);
+                    let _ = fs::remove_file(name);
+                }
+                let aside = set_aside(path, &reason).map_err(HistoryError::Folder)?;
+                Ok((Self::open_once(path)?, Some(aside)))
+            }
+            opened => Ok((opened?, None)),
+        }
+    }
+
+    /// A database that is gone when it is dropped, for when there is no place on disk.
+    ///
+    /// # Errors
+    /// [`HistoryError::Sqlite`].
+    pub fn in_memory() -> Result<Self, HistoryError> {
+        Self::set_up(Connection::open_in_memory()?, Path::new(":memory:"))
+    }
+
+    fn open_once(path: &Path) -> Result<Self, HistoryError> {
+        let db = Connection::open(path)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        Self::set_up(db, path)
+    }
+
+    fn set_up(db: Connection, path: &Path) -> Result<Self, HistoryError> {
+        db.busy_timeout(BUSY)?;
+        // A turn that is on the screen survives a power cut.
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        // Finds damage at once instead of in the middle of a conversation; takes milliseconds.
+        let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check != "ok" {
+            return Err(HistoryError::Sqlite(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+                Some(check),
+            )));
+        }
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        if version > MIGRATIONS.len() {
+            return Err(HistoryError::TooNew { path: path.to_path_buf() });
+        }
+        for (from, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+            db.execute_batch(&format!("BEGIN; {migration} PRAGMA user_version = {}; COMMIT;", from + 1))?;
+        }
+        Ok(Self { db })
+    }
+
+    /// Begins a conversation at `now_ms`, milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`].
+    pub fn begin(&mut self, now_ms: i64) -> Result<Conversation, HistoryError> {
+        let conversation = Conversation { id: Uuid::now_v7().to_string(), started_ms: now_ms };
+        self.insert(&conversation)?;
+        Ok(conversation)
+    }
+
+    /// Writes a conversation that began elsewhere; does nothing if it is there.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`].
+    pub fn insert(&mut self, conversation: &Conversation) -> Result<(), HistoryError> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO conversations (id, started_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![conversation.id, conversation.started_ms])?;
+        Ok(())
+    }
+
+    /// The conversation that began last.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`].
+    pub fn latest(&self) -> Result<Option<Conversation>, HistoryError> {
+        let read = |row: &Row<'_>| Ok(Conversation { id: row.get(0)?, started_ms: row.get(1)? });
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, started_ms FROM conversations ORDER BY started_ms DESC, id DESC LIMIT 1",
+        )?;
+        Ok(statement.query_row([], read).optional()?)
+    }
+
+    /// Writes turns, each new or replacing what was written under its id, all of them or none.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`].
+    pub fn put(&mut self, conversation: &str, turns: &[Turn]) -> Result<(), HistoryError> {
+        let transaction = self.db.transaction()?;
+        {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO turns (id, conversation, number, speaker, source, text, at_ms, open)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (id) DO UPDATE SET text = excluded.text, open = excluded.open",
+            )?;
+            for turn in turns {
+                statement.execute(params![
+                    turn.id.to_string(),
+                    conversation,
+                    i64::try_from(turn.number).unwrap_or(i64::MAX),
+                    speaker_name(turn.speaker),
+                    source_name(turn.source),
+                    turn.text,
+                    turn.at_ms,
+                    turn.open,
+                ])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The last `most` turns of a conversation, oldest first. A turn that was still growing when the program ended is
+    /// closed.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`].
+    pub fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Turn>, HistoryError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, number, speaker, source, text, at_ms FROM turns WHERE conversation = ?1
+             ORDER BY number DESC LIMIT ?2",
+        )?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![conversation, most], read_turn)?;
+        let mut turns = rows.collect::<Result<Vec<_>, _>>()?;
+        turns.reverse();
+        Ok(turns)
+    }
+}
+
+fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
+    let odd = |column: usize, text: &str| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, format!("\"{text}\" is not known").into())
+    };
+    let id: String = row.get(0)?;
+    let number: i64 = row.get(1)?;
+    let speaker: String = row.get(2)?;
+    let source: String = row.get(3)?;
+    Ok(Turn {
+        id: TurnId(Uuid::parse_str(&id).map_err(|_| odd(0, &id))?),
+        number: u64::try_from(number).unwrap_or(0),
+        speaker: speaker_named(&speaker).ok_or_else(|| odd(2, &speaker))?,
+        source: source_named(&source).ok_or_else(|| odd(3, &source))?,
+        text: row.get(4)?,
+        at_ms: row.get(5)?,
+        open: false,
+    })
+}
+
+const SPEAKERS: [(Speaker, &str); 3] =
+    [(Speaker::Person, "person"), (Speaker::Moshi, "moshi"), (Speaker::Brain, "brain")];
+const SOURCES: [(Source, &str); 3] =
+    [(Source::Typed, "typed"), (Source::Heard, "heard"), (Source::Spoken, "spoken")];
+
+fn speaker_name(speaker: Speaker) -> &'static str {
+    SPEAKERS.iter().find(|(s, _)| *s == speaker).map_or("", |(_, name)| name)
+}
+
+fn speaker_named(name: &str) -> Option<Speaker> {
+    SPEAKERS.iter().find(|(_, n)| *n == name).map(|(speaker, _)| *speaker)
+}
+
+fn source_name(source: Source) -> &'static str {
+    SOURCES.iter().find(|(s, _)| *s == source).map_or("", |(_, name)| name)
+}
+
+fn source_named(name: &str) -> Option<Source> {
+    SOURCES.iter().find(|(_, n)| *n == name).map(|(source, _)| *source)
+}
+
+fn is_broken(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(number: u64, text: &str, open: bool) -> Turn {
+        Turn {
+            id: TurnId::new(),
+            number,
+            speaker: Speaker::Moshi,
+            source: Source::Spoken,
+            text: text.into(),
+            at_ms: 1_000,
+            open,
+        }
+    }
+
+    fn database() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/history.sqlite3");
+        (folder, path)
+    }
+
+    #[test]
+    fn turns_are_there_again_after_the_program_was_killed() {
+        let (_folder, path) = database();
+        let (mut history, aside) = History::open(&path).unwrap();
+        assert_eq!(aside, None);
+        let conversation = history.begin(5).unwrap();
+        let mut growing = turn(0, "Hel", true);
+        history.put(&conversation.id, std::slice::from_ref(&growing)).unwrap();
+        growing.text = "Hello".into();
+        history.put(&conversation.id, &[growing.clone(), turn(1, "there", false)]).unwrap();
+        // A killed program runs no destructors.
+        std::mem::forget(history);
+        let (history, _) = History::open(&path).unwrap();
+        assert_eq!(history.latest().unwrap(), Some(conversation.clone()));
+        let turns = history.turns(&conversation.id, 10).unwrap();
+        assert_eq!(turns.iter().map(|t| t.text.as_str()).collect::<Vec<_>>(), ["Hello", "there"]);
+        assert!(!turns[0].open, "nothing grows any more");
+        assert_eq!(turns[0].id, growing.id);
+    }
+
+    #[test]
+    fn the_last_turns_come_oldest_first() {
+        let mut history = History::in_memory().unwrap();
+        let conversation = history.begin(0).unwrap();
+        let turns: Vec<Turn> = (0..30).map(|n| turn(n, &n.to_string(), false)).collect();
+        history.put(&conversation.id, &turns).unwrap();
+        let last = history.turns(&conversation.id, 3).unwrap();
+        assert_eq!(last.iter().map(|t| t.number).collect::<Vec<_>>(), [27, 28, 29]);
+    }
+
+    #[test]
+    fn turns_are_written_together_or_not_at_all() {
+        let mut history = History::in_memory().unwrap();
+        let conversation = history.begin(0).unwrap();
+        let clash = [turn(0, "a", false), turn(0, "b", false)];
+        assert!(history.put(&conversation.id, &clash).is_err());
+        assert!(history.turns(&conversation.id, 9).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_broken_database_is_set_aside_and_said() {
+        for content in [&b"this is no database, and long enough to look like one at least"[..], &[7; 9_000]] {
+            let (_folder, path) = database();
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            let (mut history, aside) = History::open(&path).unwrap();
+            assert_eq!(fs::read(aside.unwrap().kept_as).unwrap(), content);
+            history.begin(0).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_database_with_a_damaged_page_is_set_aside() {
+        let (_folder, path) = database();
+        let (mut history, _) = History::open(&path).unwrap();
+        let conversation = history.begin(0).unwrap();
+        let turns: Vec<Turn> = (0..400).map(|n| turn(n, &"long ".repeat(60), false)).collect();
+        history.put(&conversation.id, &turns).unwrap();
+        drop(history);
+        let mut bytes = fs::read(&path).unwrap();
+        let third_page = 2 * 4096;
+        bytes[third_page..].fill(0xA5);
+        fs::write(&path, bytes).unwrap();
+        let (_, aside) = History::open(&path).unwrap();
+        assert!(aside.is_some());
+    }
+
+    #[test]
+    fn a_database_of_a_later_version_is_left_alone() {
+        let (_folder, path) = database();
+        let (history, _) = History::open(&path).unwrap();
+        history.db.pragma_update(None, "user_version", 99).unwrap();
+        drop(history);
+        assert!(matches!(History::open(&path), Err(HistoryError::TooNew { .. })));
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_full_disk_is_said_as_such() {
+        let (_folder, path) = database();
+        let (mut history, _) = History::open(&path).unwrap();
+        let conversation = history.begin(0).unwrap();
+        history.db.pragma_update(None, "max_page_count", 20).unwrap();
+        let error =
+            (0..500).find_map(|n| history.put(&conversation.id, &[turn(n, &"x".repeat(500), false)]).err());
+        assert_eq!(error.map(|e| e.code()), Some("store.disk_full"));
+        assert!(!history.turns(&conversation.id, 9).unwrap().is_empty(), "what was written is still there");
+    }
+}

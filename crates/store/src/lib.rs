@@ -1,0 +1,14 @@
+//! What is kept on disk, and where.
+//!
+//! Nothing is ever lost silently: a file that cannot be read is set aside under another name and a [`SetAside`] says
+//! so, settings are replaced in one step, and a turn that could not be written is reported to whoever wrote it.
+
+mod history;
+mod paths;
+mod set_aside;
+mod settings;
+
+pub use history::{Conversation, History, HistoryError, Source, Speaker, Turn, TurnId};
+pub use paths::{Paths, PathsError};
+pub use set_aside::SetAside;
+pub use settings::{Settings, SettingsError, SettingsFile, Theme};

@@ -1,0 +1,242 @@
+//! Settings: one JSON file that outlives versions of the program.
+//!
+//! Keys that this version does not know are kept as they are, so that going back and forth between versions loses
+//! nothing. The file is replaced in one step; a broken one is set aside.
+
+use std::{
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
+use thiserror::Error;
+
+use crate::set_aside::{SetAside, set_aside};
+
+/// Version of the layout below. A later program may write a higher one; what can be read of it is read.
+const VERSION: u64 = 1;
+/// A settings file larger than this is not one of ours.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// How the window looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// What a person can set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Address of the Moshi host, as typed. Empty: none is set up.
+    pub host_address: String,
+    /// How long to wait for the host's handshake, in seconds.
+    pub handshake_limit_s: u32,
+    /// Who Moshi is to be. Empty: the default persona.
+    pub persona: String,
+    /// PersonaPlex voice. Empty: the default voice.
+    pub voice: String,
+    /// Id of the microphone; `None` follows the system's default.
+    pub input_device: Option<String>,
+    /// Id of the loudspeaker; `None` follows the system's default.
+    pub output_device: Option<String>,
+    /// How the window looks.
+    pub theme: Theme,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host_address: String::new(),
+            handshake_limit_s: 240,
+            persona: String::new(),
+            voice: String::new(),
+            input_device: None,
+            output_device: None,
+            theme: Theme::default(),
+        }
+    }
+}
+
+/// Why settings could not be kept.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The file could not be written.
+    #[error("settings cannot be written to {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// The settings file: what is set, and what of the file this version does not know.
+#[derive(Debug)]
+pub struct SettingsFile {
+    path: PathBuf,
+    settings: Settings,
+    /// Everything in the file, known or not.
+    raw: Map<String, Value>,
+}
+
+impl SettingsFile {
+    /// Reads the file, or starts with defaults where there is none. Single values that cannot be read are replaced by
+    /// their defaults; a file that cannot be read at all is set aside, which is reported beside the settings.
+    #[must_use]
+    pub fn open(path: &Path) -> (Self, Option<SetAside>) {
+        let (raw, broken) = match read(path) {
+            Ok(raw) => (raw, None),
+            Err(reason) => (Map::new(), Some(reason)),
+        };
+        let broken = broken.map(|reason| match set_aside(path, &reason) {
+            Ok(aside) => aside,
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a broken settings file cannot be set aside");
+                SetAside { kept_as: path.to_path_buf(), reason }
+            }
+        });
+        (Self { path: path.to_path_buf(), settings: known(&raw), raw }, broken)
+    }
+
+    /// What is set.
+    #[must_use]
+    pub fn get(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sets and writes. Where writing fails the new settings hold until the program ends.
+    ///
+    /// # Errors
+    /// [`SettingsError::Write`], for a full disk or a folder that cannot be written.
+    pub fn set(&mut self, settings: Settings) -> Result<(), SettingsError> {
+        if let Ok(Value::Object(map)) = serde_json::to_value(&settings) {
+            self.raw.extend(map);
+        }
+        let version = self.raw.get("version").and_then(Value::as_u64).unwrap_or(0).max(VERSION);
+        self.raw.insert("version".to_owned(), version.into());
+        self.settings = settings;
+        self.write().map_err(|source| SettingsError::Write { path: self.path.clone(), source })
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut file = NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, &self.raw)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>, String> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Map::new()),
+        Err(error) => return Err(error.to_string()),
+        Ok(metadata) if metadata.len() > LARGEST_FILE => return Err("it is too large".to_owned()),
+        Ok(_) => {}
+    }
+    let bytes = fs::read(path).map_err(|e| e.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|e| e.to_string())
+}
+
+/// Reads each value by itself, so that one odd value does not cost the others.
+fn known(raw: &Map<String, Value>) -> Settings {
+    fn value<T: DeserializeOwned>(raw: &Map<String, Value>, key: &str, default: T) -> T {
+        let Some(value) = raw.get(key) else { return default };
+        serde_json::from_value(value.clone()).unwrap_or_else(|error| {
+            tracing::warn!(%error, key, "a setting cannot be read; its default holds");
+            default
+        })
+    }
+    let default = Settings::default();
+    Settings {
+        host_address: value(raw, "host_address", default.host_address),
+        handshake_limit_s: value(raw, "handshake_limit_s", default.handshake_limit_s).clamp(5, 3_600),
+        persona: value(raw, "persona", default.persona),
+        voice: value(raw, "voice", default.voice),
+        input_device: value(raw, "input_device", default.input_device),
+        output_device: value(raw, "output_device", default.output_device),
+        theme: value(raw, "theme", default.theme),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn what_was_set_is_there_again() {
+        let folder = folder();
+        let path = folder.path().join("deep/settings.json");
+        let (mut file, aside) = SettingsFile::open(&path);
+        assert_eq!((file.get(), aside), (&Settings::default(), None));
+        let settings = Settings { host_address: "h:1".into(), theme: Theme::Dark, ..Settings::default() };
+        file.set(settings.clone()).unwrap();
+        assert_eq!(SettingsFile::open(&path).0.get(), &settings);
+    }
+
+    #[test]
+    fn keys_of_later_versions_survive() {
+        let folder = folder();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, r#"{"version":7,"persona":"x","hologram":{"size":3}}"#).unwrap();
+        let (mut file, _) = SettingsFile::open(&path);
+        assert_eq!(file.get().persona, "x");
+        file.set(Settings { persona: "y".into(), ..Settings::default() }).unwrap();
+        let raw: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(raw["hologram"]["size"], 3);
+        assert_eq!((&raw["version"], &raw["persona"]), (&7.into(), &"y".into()));
+    }
+
+    #[test]
+    fn one_odd_value_does_not_cost_the_others() {
+        let folder = folder();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, r#"{"persona":"kept","handshake_limit_s":"soon","theme":"plaid"}"#).unwrap();
+        let (file, aside) = SettingsFile::open(&path);
+        assert_eq!(aside, None);
+        let expected = Settings { persona: "kept".into(), ..Settings::default() };
+        assert_eq!(file.get(), &expected);
+    }
+
+    #[test]
+    fn a_broken_file_is_set_aside_and_said() {
+        for content in ["{\"persona\":", "[1]", "\u{0}\u{0}\u{0}"] {
+            let folder = folder();
+            let path = folder.path().join("settings.json");
+            fs::write(&path, content).unwrap();
+            let (mut file, aside) = SettingsFile::open(&path);
+            assert_eq!(file.get(), &Settings::default());
+            assert_eq!(fs::read_to_string(aside.unwrap().kept_as).unwrap(), content);
+            file.set(Settings::default()).unwrap();
+            assert_eq!(SettingsFile::open(&path).1, None, "the fresh file is whole");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_and_holds_until_the_end() {
+        let folder = folder();
+        fs::write(folder.path().join("config"), "a file where a folder should be").unwrap();
+        let (mut file, _) = SettingsFile::open(&folder.path().join("config/settings.json"));
+        let settings = Settings { persona: "z".into(), ..Settings::default() };
+        assert!(file.set(settings.clone()).is_err());
+        assert_eq!(file.get(), &settings);
+    }
+}
