@@ -20,6 +20,8 @@ pub(crate) enum RouteInput {
     Choose(Option<DeviceId>),
     /// The system's devices of this direction, now.
     Devices(Vec<DeviceInfo>),
+    /// The sound system itself does not answer.
+    Unavailable(DeviceError),
     /// The device that was asked for runs.
     Opened,
     /// It does not.
@@ -121,11 +123,20 @@ impl Route {
                 self.soon();
             }
             RouteInput::Devices(list) => {
+                if matches!(self.error, Some(DeviceError::NoSystem(_))) {
+                    self.error = None;
+                }
                 if list != self.list {
                     self.list = list;
                     self.moved = false;
                     self.soon();
                 }
+            }
+            RouteInput::Unavailable(error) => {
+                self.list.clear();
+                let was_open = matches!(self.state, State::Open(_));
+                self.close(error, now);
+                return was_open.then_some(RouteEffect::Close);
             }
             RouteInput::Opened => {
                 if let State::Opening(id) = &self.state {
@@ -203,7 +214,9 @@ impl Route {
                 Some(RouteEffect::Open(desired))
             }
             (State::Closed { .. }, None) => {
-                self.error = Some(DeviceError::NotFound(self.direction));
+                if !matches!(self.error, Some(DeviceError::NoSystem(_))) {
+                    self.error = Some(DeviceError::NotFound(self.direction));
+                }
                 None
             }
             (State::Open(_), None) => {
@@ -333,6 +346,18 @@ mod tests {
         r.step(RouteInput::Moved(id("a")), secs(1));
         assert_eq!(r.step(devices(&["a*"]), secs(1)), None);
         assert_eq!(r.step(devices(&["a*", "usb"]), secs(9)), open("usb"));
+    }
+
+    #[test]
+    fn a_sound_server_that_went_away_is_said_and_its_return_noticed() {
+        let mut r = route(None);
+        r.step(devices(&["a*"]), secs(0));
+        r.step(RouteInput::Opened, secs(0));
+        let gone = DeviceError::NoSystem("gone".into());
+        assert_eq!(r.step(RouteInput::Unavailable(gone.clone()), secs(1)), Some(RouteEffect::Close));
+        assert_eq!(r.step(RouteInput::Tick, secs(2)), None);
+        assert_eq!(r.status().error, Some(gone));
+        assert_eq!(r.step(devices(&["a*"]), secs(3)), open("a"));
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub enum SoundEvent {
     Devices(DeviceList),
 }
 
+/// Connects to a sound system; called on a thread of its own, and again after the system went away.
+pub type ConnectSystem = Box<dyn FnMut() -> Result<Box<dyn System>, DeviceError> + Send>;
+
 /// How sound starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SoundConfig {
@@ -106,13 +109,13 @@ enum Message {
 }
 
 impl Sound {
-    /// Opens devices of `system`. Returns at once: devices open in the background and are reported by `on_event`, and
+    /// Opens devices of the system that `connect` finds. Returns at once: devices open in the background and are reported by `on_event`, and
     /// frames come to `on_mic` (on the worker's thread; it must not block) as soon as there is a microphone.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub fn open(
-        system: Box<dyn System>,
+        connect: ConnectSystem,
         config: &SoundConfig,
         on_mic: Box<dyn FnMut(MicFrame) + Send>,
         on_event: Box<dyn Fn(SoundEvent) + Send>,
@@ -132,7 +135,9 @@ impl Sound {
         let worker = Worker::new(Arc::clone(&shared), ports, chunks, on_mic);
         let worker = thread::Builder::new().name("audio".into()).spawn(move || worker.run())?;
         let keeper = Keeper {
-            system,
+            connect,
+            system: None,
+            tells: false,
             shared: Arc::clone(&shared),
             worker: worker.thread().clone(),
             to_ports,
@@ -267,7 +272,10 @@ impl Side {
 
 /// The thread that opens and closes devices, so that none of the others ever waits for one.
 struct Keeper {
-    system: Box<dyn System>,
+    connect: ConnectSystem,
+    system: Option<Box<dyn System>>,
+    /// Whether the system tells when devices change.
+    tells: bool,
     shared: Arc<Shared>,
     worker: thread::Thread,
     to_ports: SyncSender<NewPort>,
@@ -281,11 +289,6 @@ struct Keeper {
 
 impl Keeper {
     fn run(mut self, messages: &Receiver<Message>) {
-        let own = self.own.clone();
-        let tells = self.system.watch(Box::new(move || {
-            // A full queue holds a reason to list devices already.
-            let _ = own.try_send(Message::DevicesChanged);
-        }));
         self.list_devices();
         let mut listed = Instant::now();
         loop {
@@ -310,7 +313,7 @@ impl Keeper {
                     }
                 }
             }
-            if !tells && listed.elapsed() > LIST_EVERY {
+            if !self.tells && listed.elapsed() > LIST_EVERY {
                 self.list_devices();
                 listed = Instant::now();
             }
@@ -324,21 +327,42 @@ impl Keeper {
         }
     }
 
-    fn list_devices(&mut self) {
-        let list = match self.system.devices() {
-            Ok(list) => list,
-            Err(error) => {
-                tracing::warn!(%error, "devices cannot be listed");
-                DeviceList::default()
+    /// Connects to the system if need be, and lists its devices.
+    fn system_devices(&mut self) -> Result<DeviceList, DeviceError> {
+        let system = match &mut self.system {
+            Some(system) => system,
+            None => {
+                let mut system = (self.connect)()?;
+                let own = self.own.clone();
+                self.tells = system.watch(Box::new(move || {
+                    // A full queue holds a reason to list devices already.
+                    let _ = own.try_send(Message::DevicesChanged);
+                }));
+                self.system.insert(system)
             }
         };
+        system.devices()
+    }
+
+    fn list_devices(&mut self) {
+        let listed = self.system_devices();
+        let list = listed.as_ref().cloned().unwrap_or_default();
         if list != self.list {
             self.list = list.clone();
-            (self.on_event)(SoundEvent::Devices(list));
+            (self.on_event)(SoundEvent::Devices(list.clone()));
         }
         for direction in [Direction::Input, Direction::Output] {
-            let devices = self.list.of(direction).to_vec();
-            self.step(direction, RouteInput::Devices(devices));
+            let input = match &listed {
+                Ok(list) => RouteInput::Devices(list.of(direction).to_vec()),
+                Err(error) => RouteInput::Unavailable(error.clone()),
+            };
+            self.step(direction, input);
+        }
+        if let Err(error) = listed {
+            tracing::warn!(%error, "no devices");
+            // Streams end before the system that they came from. It is looked for again now and then.
+            self.system = None;
+            self.tells = false;
         }
     }
 
@@ -426,6 +450,7 @@ impl Keeper {
             let _ = own.try_send(Message::Stream(direction, generation, event));
         });
         let period = self.side(direction).period;
+        let Some(system) = &mut self.system else { return Err(DeviceError::NotFound(direction)) };
         let request = OpenRequest { device: Some(device), period };
         let (epoch, worker) = (self.shared.epoch, self.worker.clone());
         let capacity = |format: StreamFormat| (format.rate * RING_SECONDS) as usize;
@@ -437,7 +462,7 @@ impl Keeper {
                     made = Some((NewPort::Input(Some((ring, Arc::clone(&state), format))), state));
                     port
                 };
-                self.system.open_input(request, &mut make, events)?
+                system.open_input(request, &mut make, events)?
             }
             Direction::Output => {
                 let mut make = |format: StreamFormat| {
@@ -445,7 +470,7 @@ impl Keeper {
                     made = Some((NewPort::Output(Some((ring, Arc::clone(&state), format))), state));
                     port
                 };
-                self.system.open_output(request, &mut make, events)?
+                system.open_output(request, &mut make, events)?
             }
         };
         let Some((new, port)) = made else {

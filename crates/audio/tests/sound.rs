@@ -10,7 +10,7 @@ use std::{
 };
 
 use audio::{
-    DeviceId, DeviceInfo, DeviceList, Direction, MicFrame, RATE, Sound, SoundConfig, SoundEvent,
+    DeviceError, DeviceId, DeviceInfo, DeviceList, Direction, MicFrame, RATE, Sound, SoundConfig, SoundEvent,
     device::virtual_system::{Heard, Played, VirtualConfig, VirtualControl, VirtualSystem},
 };
 
@@ -51,8 +51,12 @@ fn setup(heard: Heard, config: &SoundConfig, devices: Option<DeviceList>) -> Set
     }
     let (to_events, events) = mpsc::channel();
     let (to_frames, frames) = mpsc::channel();
+    let mut system = Some(system);
     let sound = Sound::open(
-        Box::new(system),
+        Box::new(move || match system.take() {
+            Some(system) => Ok(Box::new(system)),
+            None => Err(DeviceError::NoSystem("it was dropped".into())),
+        }),
         config,
         Box::new(move |frame| drop(to_frames.send(frame))),
         Box::new(move |event| drop(to_events.send(event))),

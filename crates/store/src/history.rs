@@ -25,7 +25,6 @@ const MIGRATIONS: [&str; 1] = ["
         started_ms INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE turns (
-        id TEXT PRIMARY KEY,
         conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
         number INTEGER NOT NULL,
         speaker TEXT NOT NULL,
@@ -33,29 +32,10 @@ const MIGRATIONS: [&str; 1] = ["
         text TEXT NOT NULL,
         at_ms INTEGER NOT NULL,
         open INTEGER NOT NULL,
-        UNIQUE (conversation, number)
-    ) STRICT;
+        PRIMARY KEY (conversation, number)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX conversations_by_start ON conversations (started_ms);
 "];
-
-/// Identity of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TurnId(Uuid);
-
-impl TurnId {
-    /// A new one; later ones sort after earlier ones.
-    #[must_use]
-    #[allow(clippy::new_without_default, reason = "every call makes another one, which no default should")]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl std::fmt::Display for TurnId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +62,7 @@ pub enum Source {
 /// One turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
-    /// Its identity.
-    pub id: TurnId,
-    /// Its place in the conversation.
+    /// Its place in the conversation, and its identity there.
     pub number: u64,
     /// Who speaks.
     pub speaker: Speaker,
@@ -105,6 +83,14 @@ pub struct Conversation {
     pub id: String,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
+}
+
+impl Conversation {
+    /// A new one that begins at `now_ms`, in milliseconds since 1970. It is kept with its first turn.
+    #[must_use]
+    pub fn begin(now_ms: i64) -> Self {
+        Self { id: Uuid::now_v7().to_string(), started_ms: now_ms }
+    }
 }
 
 /// Why something is not in the history.
@@ -258,22 +244,26 @@ impl History {
         Ok(statement.query_row([], read).optional()?)
     }
 
-    /// Writes turns, each new or replacing what was written under its id, all of them or none.
+    /// Writes turns of a conversation, each new or replacing what was written under its number, all of them or none.
     ///
     /// # Errors
     /// Any [`HistoryError`].
-    pub fn put(&mut self, conversation: &str, turns: &[Turn]) -> Result<(), HistoryError> {
+    pub fn put(&mut self, conversation: &Conversation, turns: &[Turn]) -> Result<(), HistoryError> {
         let transaction = self.db.transaction()?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO conversations (id, started_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![conversation.id, conversation.started_ms])?;
         {
             let mut statement = transaction.prepare_cached(
-                "INSERT INTO turns (id, conversation, number, speaker, source, text, at_ms, open)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                 ON CONFLICT (id) DO UPDATE SET text = excluded.text, open = excluded.open",
+                "INSERT INTO turns (conversation, number, speaker, source, text, at_ms, open)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (conversation, number) DO UPDATE SET text = excluded.text, open = excluded.open",
             )?;
             for turn in turns {
                 statement.execute(params![
-                    turn.id.to_string(),
-                    conversation,
+                    conversation.id,
                     i64::try_from(turn.number).unwrap_or(i64::MAX),
                     speaker_name(turn.speaker),
                     source_name(turn.source),
@@ -294,7 +284,7 @@ impl History {
     /// Any [`HistoryError`].
     pub fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Turn>, HistoryError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, number, speaker, source, text, at_ms FROM turns WHERE conversation = ?1
+            "SELECT number, speaker, source, text, at_ms FROM turns WHERE conversation = ?1
              ORDER BY number DESC LIMIT ?2",
         )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -310,17 +300,15 @@ fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         let kind = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(column, kind, format!("\"{text}\" is not known").into())
     };
-    let id: String = row.get(0)?;
-    let number: i64 = row.get(1)?;
-    let speaker: String = row.get(2)?;
-    let source: String = row.get(3)?;
+    let number: i64 = row.get(0)?;
+    let speaker: String = row.get(1)?;
+    let source: String = row.get(2)?;
     Ok(Turn {
-        id: TurnId(Uuid::parse_str(&id).map_err(|_| odd(0, &id))?),
         number: u64::try_from(number).unwrap_or(0),
-        speaker: speaker_named(&speaker).ok_or_else(|| odd(2, &speaker))?,
-        source: source_named(&source).ok_or_else(|| odd(3, &source))?,
-        text: row.get(4)?,
-        at_ms: row.get(5)?,
+        speaker: speaker_named(&speaker).ok_or_else(|| odd(1, &speaker))?,
+        source: source_named(&source).ok_or_else(|| odd(2, &source))?,
+        text: row.get(3)?,
+        at_ms: row.get(4)?,
         open: false,
     })
 }
@@ -359,7 +347,6 @@ mod tests {
 
     fn turn(number: u64, text: &str, open: bool) -> Turn {
         Turn {
-            id: TurnId::new(),
             number,
             speaker: Speaker::Moshi,
             source: Source::Spoken,
@@ -380,11 +367,11 @@ mod tests {
         let (_folder, path) = database();
         let (mut history, aside) = History::open(&path).unwrap();
         assert_eq!(aside, None);
-        let conversation = history.begin(5).unwrap();
+        let conversation = Conversation::begin(5);
         let mut growing = turn(0, "Hel", true);
-        history.put(&conversation.id, std::slice::from_ref(&growing)).unwrap();
+        history.put(&conversation, std::slice::from_ref(&growing)).unwrap();
         growing.text = "Hello".into();
-        history.put(&conversation.id, &[growing.clone(), turn(1, "there", false)]).unwrap();
+        history.put(&conversation, &[growing.clone(), turn(1, "there", false)]).unwrap();
         // A killed program runs no destructors.
         std::mem::forget(history);
         let (history, _) = History::open(&path).unwrap();
@@ -392,26 +379,16 @@ mod tests {
         let turns = history.turns(&conversation.id, 10).unwrap();
         assert_eq!(turns.iter().map(|t| t.text.as_str()).collect::<Vec<_>>(), ["Hello", "there"]);
         assert!(!turns[0].open, "nothing grows any more");
-        assert_eq!(turns[0].id, growing.id);
     }
 
     #[test]
     fn the_last_turns_come_oldest_first() {
         let mut history = History::in_memory().unwrap();
-        let conversation = history.begin(0).unwrap();
+        let conversation = Conversation::begin(0);
         let turns: Vec<Turn> = (0..30).map(|n| turn(n, &n.to_string(), false)).collect();
-        history.put(&conversation.id, &turns).unwrap();
+        history.put(&conversation, &turns).unwrap();
         let last = history.turns(&conversation.id, 3).unwrap();
         assert_eq!(last.iter().map(|t| t.number).collect::<Vec<_>>(), [27, 28, 29]);
-    }
-
-    #[test]
-    fn turns_are_written_together_or_not_at_all() {
-        let mut history = History::in_memory().unwrap();
-        let conversation = history.begin(0).unwrap();
-        let clash = [turn(0, "a", false), turn(0, "b", false)];
-        assert!(history.put(&conversation.id, &clash).is_err());
-        assert!(history.turns(&conversation.id, 9).unwrap().is_empty());
     }
 
     #[test]
@@ -422,7 +399,7 @@ mod tests {
             fs::write(&path, content).unwrap();
             let (mut history, aside) = History::open(&path).unwrap();
             assert_eq!(fs::read(aside.unwrap().kept_as).unwrap(), content);
-            history.begin(0).unwrap();
+            history.put(&Conversation::begin(0), &[turn(0, "a", false)]).unwrap();
         }
     }
 
@@ -430,9 +407,9 @@ mod tests {
     fn a_database_with_a_damaged_page_is_set_aside() {
         let (_folder, path) = database();
         let (mut history, _) = History::open(&path).unwrap();
-        let conversation = history.begin(0).unwrap();
+        let conversation = Conversation::begin(0);
         let turns: Vec<Turn> = (0..400).map(|n| turn(n, &"long ".repeat(60), false)).collect();
-        history.put(&conversation.id, &turns).unwrap();
+        history.put(&conversation, &turns).unwrap();
         drop(history);
         let mut bytes = fs::read(&path).unwrap();
         let third_page = 2 * 4096;
@@ -456,10 +433,10 @@ mod tests {
     fn a_full_disk_is_said_as_such() {
         let (_folder, path) = database();
         let (mut history, _) = History::open(&path).unwrap();
-        let conversation = history.begin(0).unwrap();
+        let conversation = Conversation::begin(0);
         history.db.pragma_update(None, "max_page_count", 20).unwrap();
         let error =
-            (0..500).find_map(|n| history.put(&conversation.id, &[turn(n, &"x".repeat(500), false)]).err());
+            (0..500).find_map(|n| history.put(&conversation, &[turn(n, &"x".repeat(500), false)]).err());
         assert_eq!(error.map(|e| e.code()), Some("store.disk_full"));
         assert!(!history.turns(&conversation.id, 9).unwrap().is_empty(), "what was written is still there");
     }
