@@ -12,7 +12,7 @@ mod utf8;
 
 pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, chat_url};
 pub use frame::{Control, Frame, FrameError, close, limit};
-pub use metadata::{HostMetadata, capability};
+pub use metadata::{FrameTiming, HostMetadata, capability};
 pub use utf8::Utf8Stream;
 
 /// Sample rate of everything that Moshi hears and says, in hertz.
