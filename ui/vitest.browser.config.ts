@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { alias: { $lib: fileURLToPath(new URL("./src/lib", import.meta.url)) } },
   test: {
     environment: "node",
-    include: ["tests/**/*.test.ts"],
+    include: ["tests/*.test.ts"],
     globalSetup: "tests/build.ts",
     fileParallelism: false,
     testTimeout: 30_000,

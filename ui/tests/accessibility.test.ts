@@ -74,7 +74,10 @@ test("the check sees what is wrong", async () => {
   const page = await open("idle");
   await page.evaluate(() => document.querySelector("[data-testid=text-box]")?.removeAttribute("aria-label"));
   await page.evaluate(() => document.querySelector("[data-testid=text-box]")?.removeAttribute("placeholder"));
-  expect((await findings(page)).join()).toContain("label");
+  await page.evaluate(() => document.documentElement.style.setProperty("--soft", "oklch(0.8 0 0)"));
+  const found = (await findings(page)).join("\n");
+  expect(found).toContain("label:");
+  expect(found).toContain("color-contrast:");
 });
 
 describe("a screen reader hears", () => {

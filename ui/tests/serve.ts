@@ -15,21 +15,26 @@ const TYPES: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
 };
 
-export type Site = { url: string; close: () => Promise<void> };
+export type Site = { url: string; close: () => Promise<void>; refused: string[] };
 
-/** Serves one build on the loopback address under the window's content policy. */
+/** Serves one build on the loopback address under the window's content policy, and hears what the policy refused. */
 export async function serve(folder: "dist" | "dist-scripted"): Promise<Site> {
+  const refused: string[] = [];
   const root = fileURLToPath(new URL(`../${folder}`, import.meta.url));
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
     // Browsers ask for one by themselves; the app's window never does.
     if (path === "/favicon.ico") return void response.writeHead(204).end();
+    if (path === "/refused") {
+      request.on("data", (report) => refused.push(String(report)));
+      return void response.writeHead(204).end();
+    }
     const file = join(root, path === "/" ? "index.html" : path);
     readFile(file).then(
       (body) => {
         response.writeHead(200, {
           "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-          "content-security-policy": CONTENT_POLICY,
+          "content-security-policy": `${CONTENT_POLICY}; report-uri /refused`,
         });
         response.end(body);
       },
@@ -40,6 +45,7 @@ export async function serve(folder: "dist" | "dist-scripted"): Promise<Site> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/`,
+    refused,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
