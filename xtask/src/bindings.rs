@@ -18,6 +18,11 @@ pub(crate) fn regenerate(checkout: &Checkout) -> Result<()> {
 
 /// Errs unless the committed bindings are what the commands in Rust say today.
 pub(crate) fn compare(checkout: &Checkout) -> Result<()> {
+    // TODO: take this out as soon as the app is there; without it nothing would be compared and nobody would notice.
+    if !fs::read_to_string(checkout.root.join("Cargo.toml"))?.contains("\n[package]") {
+        println!("The app is not there yet: nothing to compare.");
+        return Ok(());
+    }
     let fresh = checkout.target.join("xtask").join("bindings.ts");
     if let Some(folder) = fresh.parent() {
         fs::create_dir_all(folder)?;

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,6 +41,11 @@ impl Checkout {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("PATH", self.path()).env("CARGO_TARGET_DIR", &self.target);
+        let quiet = OsStr::new("CARGO_TERM_QUIET");
+        if !io::stderr().is_terminal() && env::var_os(quiet).is_none() {
+            // In a log, a line for every crate buries the ones that matter.
+            command.env(quiet, "true");
+        }
         // `cargo run` describes xtask's own package to us. Passed on, it would look like a change to every build script that
         // asks about its own (ring's does), and each build from here would undo the ones from a shell.
         for (name, _) in env::vars_os() {
@@ -92,6 +98,8 @@ fn is_about_our_own_package(variable: &OsStr) -> bool {
 mod tests {
     use super::*;
 
+    // Paths like these are absolute on Unix alone.
+    #[cfg(unix)]
     fn cache(os: &str, variables: &[(&str, &str)]) -> Option<PathBuf> {
         cache_folder(os, |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
     }

@@ -93,7 +93,10 @@ impl Missing {
             run_quietly(&mut privileged(refresh)).context("the lists of packages could not be fetched")?;
         }
         let names = chosen(&self.needs, |name| manager.offers(name));
-        run_quietly(privileged(manager.install()).args(&names)).context("the packages could not be installed")
+        run_quietly(privileged(manager.install()).args(&names)).context(
+            "the packages could not be installed (nothing is removed to make room for them: where PipeWire keeps \
+             pulseaudio out, install the others and go on with --skip packages)",
+        )
     }
 }
 
