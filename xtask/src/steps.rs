@@ -60,7 +60,7 @@ impl Step {
             Self::Packages => "install what the other steps need",
             Self::Rustfmt => "the Rust sources are formatted",
             Self::Secrets => "no keys, tokens or passwords in the checkout",
-            Self::Ui => "the window: types, lint, tests, build, tests in a browser",
+            Self::Ui => "the window: types, lint, tests, build, tests in both engines",
             Self::Bindings => "the window's TypeScript bindings are what Rust says",
             Self::Clippy => "no warnings in any Rust target",
             Self::Build => "every program and every test builds",
@@ -95,7 +95,7 @@ impl Step {
 fn ui(checkout: &Checkout) -> Result<()> {
     node::check(checkout)?;
     node::install(checkout)?;
-    for script in ["check", "lint", "test", "build", "test:browser"] {
+    for script in ["check", "lint", "test", "build", "test:browser", "test:webkit"] {
         node::script(checkout, script)?;
     }
     Ok(())
