@@ -17,7 +17,7 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
     // Several versions of one crate are worth a look now and then (`cargo deny check bans`), not a page in every run.
     let mut check = checkout.cargo(["deny", "--locked", "check", "--allow", "duplicate"]);
     if fetched {
-        check.args(["--disable-fetch", "advisories"]);
+        check.arg("advisories");
     } else {
         println!(
             "The advisory database cannot be fetched: advisories and withdrawn versions are not checked this time."
