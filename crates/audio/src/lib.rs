@@ -18,7 +18,7 @@ pub use device::{DeviceError, DeviceId, DeviceInfo, DeviceList, Direction};
 pub use meter::{FLOOR_DB, Level};
 pub use playout::PlayoutStats;
 pub use route::RouteStatus;
-pub use sound::{Sound, SoundConfig, SoundEvent, SoundFigures, Speaker};
+pub use sound::{ConnectSystem, Sound, SoundConfig, SoundEvent, SoundFigures, Speaker};
 pub use worker::MicFrame;
 
 /// Sample rate of everything inside, in hertz.

@@ -173,10 +173,10 @@ impl Sound {
         let _ = self.to_devices.send(Message::Choose(direction, device));
     }
 
-    /// The clock of [`MicFrame::captured`]: time since this was opened.
+    /// The zero of [`MicFrame::captured`]'s clock.
     #[must_use]
-    pub fn now(&self) -> Duration {
-        self.shared.epoch.elapsed()
+    pub fn epoch(&self) -> Instant {
+        self.shared.epoch
     }
 
     /// Figures, now.

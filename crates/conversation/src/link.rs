@@ -1,0 +1,311 @@
+//! The link to a Moshi host: one WebSocket from its first packet to its close frame.
+//!
+//! The order of things is what the stock servers need: nothing is sent before the handshake, the Ogg stream begins
+//! after it, pings carry nothing, and the end is a close frame, so that the server frees its lock.
+
+mod connect;
+mod figures;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use audio::{MicFrame, Speaker};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use ogg_opus::{EncoderSettings, StreamReader, StreamWriter};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_tungstenite::tungstenite::{
+    self, Message, Utf8Bytes,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+use wire::{Frame, HostMetadata, Utf8Stream, close};
+
+pub(crate) use self::connect::Tls;
+pub use self::figures::{LinkFigures, LinkReading};
+use self::{connect::Socket, figures::Measure};
+use crate::{
+    machine::{Host, LinkEvent},
+    problem::LinkError,
+};
+
+/// A live host sends sound all the time. After this long without anything it is gone.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How often the round trip is measured, once the session has started.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// How long the other side may take to answer a close frame.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// How long one message may take to leave. A connection that takes nothing for so long is dead.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Everything a link works with.
+pub(crate) struct Setup {
+    pub(crate) host: Host,
+    pub(crate) tls: Tls,
+    /// Frames of the microphone; those before the handshake are thrown away.
+    pub(crate) mic: mpsc::Receiver<MicFrame>,
+    pub(crate) speaker: Option<Speaker>,
+    pub(crate) events: mpsc::Sender<LinkEvent>,
+    /// Turns true when the link shall end with a close frame.
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) figures: Arc<LinkFigures>,
+    /// The clock of [`MicFrame::captured`].
+    pub(crate) epoch: Instant,
+}
+
+/// Runs a link to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
+pub(crate) async fn run(setup: Setup) {
+    let Setup { host, tls, mic, speaker, events, mut stop, figures, epoch } = setup;
+    let connected = tokio::select! {
+        connected = connect::connect(&host, &tls) => connected,
+        () = stopped(&mut stop) => return,
+    };
+    let end = match connected {
+        Ok(socket) => {
+            let _ = events.send(LinkEvent::Connected).await;
+            let mut link = Link {
+                socket,
+                mic,
+                speaker,
+                events: events.clone(),
+                writer: None,
+                reader: None,
+                text: Utf8Stream::new(),
+                measure: Measure::new(epoch, figures),
+                host_error: None,
+                pcm: Vec::new(),
+            };
+            let end = link.serve(&mut stop).await;
+            link.close().await;
+            end
+        }
+        Err(error) => Some(error),
+    };
+    if let Some(error) = end {
+        let _ = events.send(LinkEvent::Ended(error)).await;
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A sender that is gone stops the link as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+struct Link {
+    socket: Socket,
+    mic: mpsc::Receiver<MicFrame>,
+    speaker: Option<Speaker>,
+    events: mpsc::Sender<LinkEvent>,
+    /// There since the handshake.
+    writer: Option<StreamWriter>,
+    reader: Option<StreamReader>,
+    text: Utf8Stream,
+    measure: Measure,
+    /// What the host said before it closed.
+    host_error: Option<String>,
+    pcm: Vec<f32>,
+}
+
+impl Link {
+    /// Serves the link until it ends by itself (`Some`) or is stopped (`None`).
+    async fn serve(&mut self, stop: &mut watch::Receiver<bool>) -> Option<LinkError> {
+        let mut ping = interval(PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            let step = tokio::select! {
+                biased;
+                () = stopped(stop) => return None,
+                message = self.socket.next() => {
+                    heard = Instant::now();
+                    self.receive(message).await
+                }
+                Some(frame) = self.mic.recv() => self.send_sound(frame).await,
+                _ = ping.tick(), if self.writer.is_some() => {
+                    if heard.elapsed() > SILENCE {
+                        Err(LinkError::Silent(SILENCE.as_secs()))
+                    } else {
+                        self.measure.pinged();
+                        // Without payload: moshi-backend takes a ping's payload for a message of its own protocol.
+                        self.send(Message::Ping(Bytes::new())).await
+                    }
+                }
+            };
+            if let Err(error) = step {
+                return Some(error);
+            }
+        }
+    }
+
+    async fn receive(&mut self, message: Option<tungstenite::Result<Message>>) -> Result<(), LinkError> {
+        match message {
+            Some(Ok(Message::Binary(bytes))) => self.frame(&bytes).await,
+            Some(Ok(Message::Pong(_))) => {
+                self.measure.ponged();
+                Ok(())
+            }
+            Some(Ok(Message::Close(frame))) => {
+                Err(self.closed(frame.map(|f| (f.code.into(), f.reason.to_string()))))
+            }
+            // No Moshi server sends text messages; they are not for us.
+            Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Frame(_))) => Ok(()),
+            Some(Err(tungstenite::Error::Capacity(error))) => Err(LinkError::Protocol(error.to_string())),
+            Some(Err(tungstenite::Error::Protocol(error)))
+                if !matches!(error, tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) =>
+            {
+                Err(LinkError::Protocol(error.to_string()))
+            }
+            Some(Err(_)) | None => Err(self.closed(None)),
+        }
+    }
+
+    /// Why the host closed, as far as it said.
+    fn closed(&mut self, frame: Option<(u16, String)>) -> LinkError {
+        match frame {
+            Some((close::BUSY, words)) => {
+                let words = if words.is_empty() { None } else { Some(words) };
+                LinkError::Busy(self.host_error.take().or(words))
+            }
+            Some((code, words)) => LinkError::Closed(Some((code, self.host_error.take().unwrap_or(words)))),
+            None => LinkError::Closed(self.host_error.take().map(|words| (1006, words))),
+        }
+    }
+
+    async fn frame(&mut self, bytes: &Bytes) -> Result<(), LinkError> {
+        let frame = match Frame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.measure.odd_frame();
+                tracing::debug!(%error, "a frame was passed over");
+                return Ok(());
+            }
+        };
+        match frame {
+            Frame::Handshake { .. } => self.begin().await,
+            Frame::Audio(bytes) => {
+                self.hear(&bytes);
+                Ok(())
+            }
+            Frame::Text(text) | Frame::ColoredText { text, .. } => {
+                let text = self.text.push(&text);
+                self.tell(LinkEvent::Text(text)).await
+            }
+            Frame::Metadata(json) => match HostMetadata::parse(&json) {
+                Some(metadata) => {
+                    if metadata.can(wire::capability::ECHO) {
+                        self.measure.echoes();
+                    }
+                    if let Some(timing) = metadata.timing {
+                        self.measure.host_timing(timing);
+                    }
+                    self.tell(LinkEvent::Metadata(Box::new(metadata))).await
+                }
+                None => Ok(()),
+            },
+            Frame::Error(words) => {
+                let words: String = String::from_utf8_lossy(&words).chars().take(300).collect();
+                tracing::info!(words, "the host reports an error");
+                self.host_error = Some(words);
+                Ok(())
+            }
+            Frame::Control(_) | Frame::Ping => Ok(()),
+            Frame::Unknown { kind, .. } => {
+                self.measure.odd_frame();
+                tracing::debug!(kind, "a frame of unknown kind was passed over");
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell(&mut self, event: LinkEvent) -> Result<(), LinkError> {
+        // Nobody listens any more: the conversation is over.
+        self.events.send(event).await.map_err(|_| LinkError::Closed(None))
+    }
+
+    /// The session has started: from here on there is sound in both directions.
+    async fn begin(&mut self) -> Result<(), LinkError> {
+        if self.writer.is_some() {
+            return Ok(());
+        }
+        let codec = |error: ogg_opus::Error| LinkError::Protocol(error.to_string());
+        self.writer = Some(StreamWriter::new(&EncoderSettings::default()).map_err(codec)?);
+        self.reader = Some(StreamReader::new().map_err(codec)?);
+        // What was said to a host that did not listen yet would only make everything late.
+        while self.mic.try_recv().is_ok() {}
+        self.measure.began();
+        self.tell(LinkEvent::Handshake).await
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        let Some(reader) = &mut self.reader else { return };
+        self.pcm.clear();
+        reader.push(bytes, &mut self.pcm);
+        self.measure.heard(self.pcm.len(), reader.stats());
+        if let Some(speaker) = &self.speaker
+            && !self.pcm.is_empty()
+            && !speaker.play(self.pcm.clone())
+        {
+            self.measure.unplayed(self.pcm.len());
+        }
+    }
+
+    async fn send_sound(&mut self, frame: MicFrame) -> Result<(), LinkError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let page = match writer.push(&frame.pcm) {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::warn!(%error, "20 ms of the microphone could not be encoded");
+                return Ok(());
+            }
+        };
+        let message = Frame::Audio(page).encode();
+        let bytes = message.len();
+        self.send(Message::Binary(message)).await?;
+        self.measure.sent(&frame, bytes);
+        Ok(())
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), LinkError> {
+        match timeout(SEND_LIMIT, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            // The reason, if there is one, is read from the other direction.
+            Ok(Err(_)) => match timeout(CLOSE_LIMIT, self.last_words()).await {
+                Ok(error) => Err(error),
+                Err(_) => Err(self.closed(None)),
+            },
+            Err(_) => Err(LinkError::Silent(SEND_LIMIT.as_secs())),
+        }
+    }
+
+    /// Reads what the host sent before it stopped taking anything.
+    async fn last_words(&mut self) -> LinkError {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Close(frame))) => {
+                    return self.closed(frame.map(|f| (f.code.into(), f.reason.to_string())));
+                }
+                Some(Ok(Message::Binary(bytes))) => {
+                    if let Ok(Frame::Error(words)) = Frame::decode(&bytes) {
+                        self.host_error = Some(String::from_utf8_lossy(&words).chars().take(300).collect());
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return self.closed(None),
+            }
+        }
+    }
+
+    /// Says goodbye, so that the server frees its lock, and waits for the answer a moment.
+    async fn close(&mut self) {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
+        let goodbye = async {
+            let _ = self.socket.send(Message::Close(Some(frame))).await;
+            while let Some(Ok(_)) = self.socket.next().await {}
+        };
+        let _ = timeout(CLOSE_LIMIT, goodbye).await;
+    }
+}

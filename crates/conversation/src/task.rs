@@ -1,0 +1,417 @@
+//! The task that owns a conversation: it takes inputs in order, asks the machine, and does what follows.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use audio::{
+    ConnectSystem, DeviceId, DeviceList, Direction, Level, MicFrame, RouteStatus, Sound, SoundConfig,
+    SoundEvent, SoundFigures,
+};
+use store::{SetAside, Turn};
+use tokio::{
+    runtime,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{sleep_until, timeout},
+};
+
+use crate::{
+    history_writer::HistoryWriter,
+    link::{self, LinkFigures, LinkReading, Tls},
+    machine::{CallState, Effect, Host, Input, LinkEvent, Machine, Moment},
+    problem::Problem,
+    transcript::ShownTurn,
+};
+
+/// Commands that wait for the task.
+const COMMANDS: usize = 64;
+/// Events of links, devices and the disk that wait for the task.
+const INPUTS: usize = 256;
+/// Frames of the microphone that wait for the link: half a second. What does not fit is lost, and counted.
+const MIC_FRAMES: usize = 25;
+/// How long the end may take: a close frame, and the last turns to disk.
+const END_LIMIT: Duration = Duration::from_secs(3);
+
+/// Connects to the sound system; called each time a call begins.
+pub type SoundSource = Box<dyn FnMut() -> ConnectSystem + Send + Sync>;
+
+/// What a conversation is made of.
+pub struct Options {
+    /// The history database; without one nothing is kept.
+    pub history: Option<PathBuf>,
+    /// Where sound comes from and goes to.
+    pub sound: SoundSource,
+    /// The devices to begin with.
+    pub devices: SoundConfig,
+}
+
+/// What a person can ask of a conversation.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Begin a call, or say why not.
+    Talk(Result<Host, Problem>),
+    /// End the call.
+    Stop,
+    /// Mute or unmute.
+    Mute(bool),
+    /// Add a typed turn.
+    Type(String),
+    /// Begin a new conversation.
+    NewConversation,
+    /// Choose a device, or follow the system's default.
+    Choose(Direction, Option<DeviceId>),
+}
+
+/// What a conversation tells.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// This conversation goes on, with these turns. The first event, and the one after a new conversation began.
+    Conversation {
+        /// Its id.
+        id: String,
+        /// Its last turns.
+        turns: Vec<Turn>,
+    },
+    /// The call changed.
+    Call(Box<CallState>),
+    /// Turns are new or changed.
+    Turns(Vec<ShownTurn>),
+    /// A direction's device changed.
+    Route(RouteStatus),
+    /// The list of devices changed.
+    Devices(DeviceList),
+    /// Turns cannot be kept, or can again.
+    Saving(Option<Problem>),
+    /// The history was broken and has been set aside.
+    HistorySetAside(SetAside),
+}
+
+/// Figures for eyes, now. Peaks are handed out once.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Sound, while it is open.
+    pub sound: Option<SoundFigures>,
+    /// The link that is or was open last.
+    pub link: LinkReading,
+    /// Frames of the microphone that the link could not take.
+    pub mic_dropped: u64,
+    /// Peaks of the microphone since the last look, one for 20 ms, and its level.
+    pub microphone: (Vec<f32>, Level),
+    /// The same for what is played.
+    pub speaker: (Vec<f32>, Level),
+}
+
+/// A handle to a conversation. Cheap to clone; the conversation ends when all are gone.
+#[derive(Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    sound: Mutex<Option<Arc<Sound>>>,
+    link: Arc<LinkFigures>,
+    mic: Mutex<MicSlot>,
+}
+
+/// Where frames of the microphone go at the moment.
+#[derive(Default)]
+struct MicSlot {
+    link: Option<mpsc::Sender<MicFrame>>,
+    dropped: u64,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Handle {
+    /// Asks something of the conversation. Returns `false` when it has ended.
+    pub async fn send(&self, command: Command) -> bool {
+        self.commands.send(command).await.is_ok()
+    }
+
+    /// The figures, now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let sound = locked(&self.shared.sound).clone();
+        Figures {
+            sound: sound.as_ref().map(|s| s.figures()),
+            link: self.shared.link.read(),
+            mic_dropped: locked(&self.shared.mic).dropped,
+            microphone: sound.as_ref().map(|s| s.microphone_meter()).unwrap_or_default(),
+            speaker: sound.as_ref().map(|s| s.speaker_meter()).unwrap_or_default(),
+        }
+    }
+}
+
+/// A conversation's task.
+pub struct Conversation {
+    machine: Machine,
+    start: Instant,
+    sound_source: SoundSource,
+    devices: SoundConfig,
+    tls: Option<Tls>,
+    history: HistoryWriter,
+    links: HashMap<u64, (watch::Sender<bool>, JoinHandle<()>)>,
+    inputs: mpsc::Sender<Happening>,
+    events: mpsc::Sender<Event>,
+    shared: Arc<Shared>,
+}
+
+/// Inputs that come from elsewhere than the person.
+enum Happening {
+    Link(u64, LinkEvent),
+    Stored(Result<(), Problem>),
+    Sound(SoundEvent),
+}
+
+impl Conversation {
+    /// Starts a conversation on the current runtime. It goes on with the last one in the history. `events` must be
+    /// read; the returned task ends when all handles are gone and everything is written.
+    ///
+    /// # Errors
+    /// When the history's thread cannot be started.
+    pub fn start(options: Options, events: mpsc::Sender<Event>) -> io::Result<(Handle, JoinHandle<()>)> {
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let (inputs, happenings) = mpsc::channel(INPUTS);
+        let shared = Arc::new(Shared::default());
+        let handle = Handle { commands, shared: Arc::clone(&shared) };
+        let (history, opened) = HistoryWriter::start(options.history)?;
+        let task = async move {
+            let opened = opened.await.unwrap_or_default();
+            let start = Instant::now();
+            let (kept, turns) = match opened.last {
+                Some((kept, turns)) => (kept, turns),
+                None => (store::Conversation::begin(unix_ms()), Vec::new()),
+            };
+            let next = turns.last().map_or(0, |turn| turn.number + 1);
+            let now = Moment { mono: Duration::ZERO, unix_ms: unix_ms() };
+            let conversation = Self {
+                machine: Machine::new(kept.clone(), next, now),
+                start,
+                sound_source: options.sound,
+                devices: options.devices,
+                tls: None,
+                history,
+                links: HashMap::new(),
+                inputs,
+                events,
+                shared,
+            };
+            conversation.tell(Event::Conversation { id: kept.id, turns }).await;
+            if let Some(aside) = opened.set_aside {
+                conversation.tell(Event::HistorySetAside(aside)).await;
+            }
+            if opened.problem.is_some() {
+                conversation.tell(Event::Saving(opened.problem)).await;
+            }
+            conversation.run(asked, happenings).await;
+        };
+        Ok((handle, runtime::Handle::current().spawn(task)))
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut happenings: mpsc::Receiver<Happening>) {
+        // Reports the state at rest.
+        self.step(Input::Tick).await;
+        loop {
+            let deadline = self.machine.deadline();
+            let input = tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command).await,
+                    None => break,
+                },
+                Some(happening) = happenings.recv() => self.happening(happening).await,
+                () = sleep_until(self.at(deadline)), if deadline.is_some() => Some(Input::Tick),
+            };
+            if let Some(input) = input {
+                self.step(input).await;
+            }
+        }
+        self.step(Input::Stop).await;
+        let settle = async {
+            for (_, (_, link)) in std::mem::take(&mut self.links) {
+                let _ = link.await;
+            }
+            while !self.machine.is_settled() {
+                let Some(happening) = happenings.recv().await else { return };
+                if let Some(input) = self.happening(happening).await {
+                    let failed = matches!(input, Input::Stored(Err(_)));
+                    self.step(input).await;
+                    if failed {
+                        return;
+                    }
+                }
+            }
+        };
+        if timeout(END_LIMIT, settle).await.is_err() {
+            tracing::warn!("the conversation did not end cleanly in time");
+        }
+    }
+
+    fn at(&self, deadline: Option<Duration>) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.start + deadline.unwrap_or_default())
+    }
+
+    fn now(&self) -> Moment {
+        Moment { mono: self.start.elapsed(), unix_ms: unix_ms() }
+    }
+
+    async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
+    async fn command(&mut self, command: Command) -> Option<Input> {
+        Some(match command {
+            Command::Talk(host) => Input::Talk(host),
+            Command::Stop => Input::Stop,
+            Command::Mute(muted) => Input::Mute(muted),
+            Command::Type(text) => Input::Typed(text),
+            Command::NewConversation => {
+                let next = store::Conversation::begin(unix_ms());
+                self.tell(Event::Conversation { id: next.id.clone(), turns: Vec::new() }).await;
+                Input::Begin(next)
+            }
+            Command::Choose(direction, device) => {
+                match direction {
+                    Direction::Input => self.devices.input.clone_from(&device),
+                    Direction::Output => self.devices.output.clone_from(&device),
+                }
+                if let Some(sound) = locked(&self.shared.sound).as_ref() {
+                    sound.choose(direction, device);
+                }
+                return None;
+            }
+        })
+    }
+
+    async fn happening(&mut self, happening: Happening) -> Option<Input> {
+        match happening {
+            Happening::Link(link, event) => {
+                if matches!(event, LinkEvent::Ended(_)) {
+                    self.links.remove(&link);
+                }
+                Some(Input::Link(link, event))
+            }
+            Happening::Stored(result) => Some(Input::Stored(result)),
+            Happening::Sound(SoundEvent::Route(route)) => {
+                self.tell(Event::Route(route)).await;
+                None
+            }
+            Happening::Sound(SoundEvent::Devices(devices)) => {
+                self.tell(Event::Devices(devices)).await;
+                None
+            }
+        }
+    }
+
+    async fn step(&mut self, input: Input) {
+        let now = self.now();
+        for effect in self.machine.step(input, now) {
+            match effect {
+                Effect::OpenSound => self.open_sound(),
+                Effect::CloseSound => self.close_sound(),
+                Effect::Mute(muted) => {
+                    self.devices.muted = muted;
+                    if let Some(sound) = locked(&self.shared.sound).as_ref() {
+                        sound.set_muted(muted);
+                    }
+                }
+                Effect::Connect(link, host) => self.connect(link, host),
+                Effect::Disconnect(link) => {
+                    if let Some((stop, _)) = self.links.get(&link) {
+                        let _ = stop.send(true);
+                    }
+                }
+                Effect::Store(conversation, turns) => {
+                    let inputs = self.inputs.clone();
+                    self.history.put(conversation, turns, move |result| {
+                        let _ = inputs.blocking_send(Happening::Stored(result));
+                    });
+                }
+                Effect::Show(turns) => self.tell(Event::Turns(turns)).await,
+                Effect::Call(call) => self.tell(Event::Call(call)).await,
+                Effect::Saving(problem) => self.tell(Event::Saving(problem)).await,
+            }
+        }
+    }
+
+    fn open_sound(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let on_mic = Box::new(move |frame: MicFrame| {
+            let mut slot = locked(&shared.mic);
+            let full = slot.link.as_ref().is_some_and(|link| match link.try_reserve() {
+                Ok(place) => {
+                    place.send(frame);
+                    false
+                }
+                Err(error) => matches!(error, mpsc::error::TrySendError::Full(())),
+            });
+            slot.dropped += u64::from(full);
+        });
+        let inputs = self.inputs.clone();
+        let on_event = Box::new(move |event: SoundEvent| {
+            let _ = inputs.blocking_send(Happening::Sound(event));
+        });
+        match Sound::open((self.sound_source)(), &self.devices, on_mic, on_event) {
+            Ok(sound) => *locked(&self.shared.sound) = Some(Arc::new(sound)),
+            Err(error) => tracing::error!(%error, "sound cannot be opened"),
+        }
+    }
+
+    fn close_sound(&mut self) {
+        locked(&self.shared.mic).link = None;
+        let Some(sound) = locked(&self.shared.sound).take() else { return };
+        if let Some(speaker) = sound.speaker() {
+            speaker.flush();
+        }
+        // Closing waits for device threads.
+        runtime::Handle::current().spawn_blocking(move || drop(sound));
+    }
+
+    fn connect(&mut self, number: u64, host: Host) {
+        let tls = match host.url.scheme() {
+            "wss" => self.tls.get_or_insert_with(Tls::of_system).clone(),
+            _ => Tls::none(),
+        };
+        let (to_link, mic) = mpsc::channel(MIC_FRAMES);
+        let (stop, stopped) = watch::channel(false);
+        let (events, mut reported) = mpsc::channel(INPUTS);
+        let sound = locked(&self.shared.sound).clone();
+        let setup = link::Setup {
+            host,
+            tls,
+            mic,
+            speaker: sound.as_ref().and_then(|s| s.speaker()),
+            events,
+            stop: stopped,
+            figures: Arc::clone(&self.shared.link),
+            epoch: sound.as_ref().map_or(self.start, |s| s.epoch()),
+        };
+        locked(&self.shared.mic).link = Some(to_link);
+        let inputs = self.inputs.clone();
+        let task = tokio::spawn(async move {
+            let forward = async {
+                while let Some(event) = reported.recv().await {
+                    if inputs.send(Happening::Link(number, event)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(link::run(setup), forward);
+        });
+        self.links.retain(|_, (_, task)| !task.is_finished());
+        self.links.insert(number, (stop, task));
+    }
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
