@@ -1,0 +1,113 @@
+//! The Mimi codec: 80 ms of sound into a few codes, and back.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use moshi::StreamTensor;
+use moshi::mimi::{Config, Mimi};
+
+use crate::safetensors::Safetensors;
+use crate::weights::Weights;
+use crate::{Error, mimi_config};
+
+/// Samples in one frame: 80 ms at 24 kHz.
+pub const FRAME: usize = wire::MODEL_FRAME;
+
+/// Sound into codes.
+#[derive(Debug)]
+pub struct Encoder {
+    mimi: Mimi,
+}
+
+/// Codes into sound.
+#[derive(Debug)]
+pub struct Decoder {
+    mimi: Mimi,
+}
+
+/// Loads the codec's weights once for both directions.
+///
+/// `config` describes its shape; without one it is that of the published codec. Only the first `codebooks` of its
+/// codebooks are used.
+///
+/// # Errors
+/// [`Error`] where a file is missing, damaged, or of another model.
+pub fn load_codec(
+    weights: &Path,
+    config: Option<&Path>,
+    codebooks: usize,
+) -> Result<(Encoder, Decoder), Error> {
+    let config = match config {
+        None => mimi_config::published(codebooks),
+        Some(path) => {
+            let json = std::fs::read(path).map_err(|source| match source.kind() {
+                std::io::ErrorKind::NotFound => Error::MissingFile { path: path.into() },
+                _ => Error::File { path: path.into(), source },
+            })?;
+            mimi_config::parse(&json, path, codebooks)?
+        }
+    };
+    load(weights, config)
+}
+
+fn load(weights: &Path, config: Config) -> Result<(Encoder, Decoder), Error> {
+    let weights = Weights::new(Safetensors::open(weights)?, None);
+    let mimi = weights.build(|tensors| Mimi::new(config, tensors))?;
+    // A copy shares the weights and has a state of its own.
+    Ok((Encoder { mimi: mimi.clone() }, Decoder { mimi }))
+}
+
+impl Encoder {
+    /// Codes of the next frame, one for each codebook.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for anything but [`FRAME`] samples.
+    pub fn encode(&mut self, pcm: &[f32]) -> Result<Vec<u32>, Error> {
+        if pcm.len() != FRAME {
+            return Err(Error::Input { what: format!("a frame of {} samples", pcm.len()) });
+        }
+        let pcm = Tensor::from_slice(pcm, (1, 1, FRAME), &Device::Cpu)?;
+        let codes = self.mimi.encode_step(&pcm.into(), &().into())?;
+        let codes = codes.as_option().ok_or(Error::Stopped { stage: "encoder" })?;
+        Ok(codes.flatten_all()?.to_vec1()?)
+    }
+
+    /// Goes back to the start of time.
+    pub fn reset(&mut self) {
+        self.mimi.reset_state();
+    }
+}
+
+impl Decoder {
+    /// Codebooks that a frame has.
+    #[must_use]
+    pub fn codebooks(&self) -> usize {
+        self.mimi.config().quantizer_n_q
+    }
+
+    /// Entries of each codebook.
+    #[must_use]
+    pub fn codebook_size(&self) -> usize {
+        self.mimi.config().quantizer_bins
+    }
+
+    /// The next frame of sound, [`FRAME`] samples, from one code for each codebook.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for another number of codes or a code outside of its codebook.
+    pub fn decode(&mut self, codes: &[u32]) -> Result<Vec<f32>, Error> {
+        if codes.len() != self.codebooks() || codes.iter().any(|&code| code as usize >= self.codebook_size())
+        {
+            return Err(Error::Input { what: format!("the codes {codes:?}") });
+        }
+        let codes = Tensor::from_slice(codes, (1, codes.len(), 1), &Device::Cpu)?;
+        let pcm = self.mimi.decode_step(&StreamTensor::from_tensor(codes), &().into())?;
+        let pcm = pcm.as_option().ok_or(Error::Stopped { stage: "decoder" })?;
+        Ok(pcm.flatten_all()?.to_vec1()?)
+    }
+
+    /// Goes back to the start of time.
+    pub fn reset(&mut self) {
+        self.mimi.reset_state();
+    }
+}

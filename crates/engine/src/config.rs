@@ -1,0 +1,564 @@
+//! The model description that Kyutai publishes beside the weights: `config.json`, in the form that their Python code
+//! reads (`moshi/models/loaders.py`, `configs/moshi_7b_202409.json`).
+
+use std::path::{Path, PathBuf};
+
+use candle_nn::Activation;
+use moshi::NormType;
+use moshi::transformer::{Config as Transformer, PositionalEmbedding};
+use serde::Deserialize;
+
+use crate::{Error, Sampling, TokenSampling};
+
+/// The largest extent that any dimension may have. Those of the 7B model are below 40,000.
+const MAX_EXTENT: usize = 1 << 20;
+
+/// Keys of the file. A key that is missing has the value of Moshi 7B.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+struct Keys {
+    dim: usize,
+    text_card: usize,
+    text_card_out: Option<usize>,
+    existing_text_padding_id: u32,
+    existing_text_end_padding_id: u32,
+    n_q: usize,
+    dep_q: usize,
+    card: usize,
+    num_heads: usize,
+    num_layers: usize,
+    hidden_scale: f64,
+    causal: bool,
+    layer_scale: Option<f64>,
+    context: Option<usize>,
+    max_period: f64,
+    gating: String,
+    norm: String,
+    positional_embedding: String,
+    depformer_dim: usize,
+    depformer_dim_feedforward: Option<usize>,
+    depformer_num_heads: usize,
+    depformer_num_layers: usize,
+    depformer_layer_scale: Option<f64>,
+    depformer_multi_linear: bool,
+    depformer_max_period: f64,
+    depformer_gating: String,
+    depformer_pos_emb: String,
+    depformer_weights_per_step: bool,
+    depformer_weights_per_step_schedule: Option<Vec<usize>>,
+    depformer_low_rank_embeddings: Option<usize>,
+    delays: Vec<usize>,
+    extra_heads_num_heads: usize,
+    extra_heads_dim: usize,
+    moshi_name: Option<String>,
+    mimi_name: Option<String>,
+    mimi_config_name: Option<String>,
+    tokenizer_name: Option<String>,
+    lm_gen_config: GenerationKeys,
+    // What changes the network in ways that are not built here.
+    quantize: bool,
+    lora: bool,
+    lora_name: Option<String>,
+    bias_proj: bool,
+    norm_emb: bool,
+    cross_attention: bool,
+    demux_second_stream: bool,
+    demux_second_text_stream: bool,
+    kv_repeat: usize,
+    depformer_norm: Option<String>,
+    conditioners: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            dim: 4096,
+            text_card: 32_000,
+            text_card_out: None,
+            existing_text_padding_id: 3,
+            existing_text_end_padding_id: 0,
+            n_q: 16,
+            dep_q: 8,
+            card: 2048,
+            num_heads: 32,
+            num_layers: 32,
+            hidden_scale: 4.125,
+            causal: true,
+            layer_scale: None,
+            context: Some(3000),
+            max_period: 10_000.0,
+            gating: "silu".into(),
+            norm: "rms_norm_f32".into(),
+            positional_embedding: "rope".into(),
+            depformer_dim: 1024,
+            depformer_dim_feedforward: None,
+            depformer_num_heads: 16,
+            depformer_num_layers: 6,
+            depformer_layer_scale: None,
+            depformer_multi_linear: true,
+            depformer_max_period: 10_000.0,
+            depformer_gating: "silu".into(),
+            depformer_pos_emb: "none".into(),
+            depformer_weights_per_step: true,
+            depformer_weights_per_step_schedule: None,
+            depformer_low_rank_embeddings: None,
+            delays: vec![0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1],
+            extra_heads_num_heads: 0,
+            extra_heads_dim: 6,
+            moshi_name: None,
+            mimi_name: None,
+            mimi_config_name: None,
+            tokenizer_name: None,
+            lm_gen_config: GenerationKeys::default(),
+            quantize: false,
+            lora: false,
+            lora_name: None,
+            bias_proj: false,
+            norm_emb: false,
+            cross_attention: false,
+            demux_second_stream: false,
+            demux_second_text_stream: false,
+            kv_repeat: 1,
+            depformer_norm: None,
+            conditioners: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct GenerationKeys {
+    temp: Option<f32>,
+    temp_text: Option<f32>,
+    top_k: Option<usize>,
+    top_k_text: Option<usize>,
+}
+
+/// What a language model looks like, checked: every extent is positive and bounded, and they fit together.
+#[derive(Debug, Clone)]
+pub struct LmConfig {
+    /// The temporal transformer: one step for each 80 ms.
+    pub transformer: Transformer,
+    /// The transformer over the codebooks of one step.
+    pub depformer: DepformerConfig,
+    /// Text tokens that can be said. As an input there is one more, which stands for the start.
+    pub text_vocabulary: usize,
+    /// Text tokens that can come out; the same but for a few models.
+    pub text_vocabulary_out: usize,
+    /// Entries of a codebook. As an input there is one more, which stands for the start.
+    pub codebook_size: usize,
+    /// Codebooks that go in: those of both speakers, Moshi's first.
+    pub codebooks: usize,
+    /// Steps by which each stream is late: text, then each codebook.
+    pub delays: Vec<usize>,
+    /// The text token for "nothing is said here".
+    pub padding: u32,
+    /// The text token for "a word begins at the next step".
+    pub end_of_padding: u32,
+    /// Small outputs beside the text: how many, and of how many classes.
+    pub extra_heads: Option<(usize, usize)>,
+    /// How tokens are picked unless somebody asks for something else.
+    pub sampling: Sampling,
+}
+
+/// The transformer over the codebooks of one step; its slices are steps with weights of their own.
+#[derive(Debug, Clone)]
+pub struct DepformerConfig {
+    /// Shape of each slice.
+    pub transformer: Transformer,
+    /// Which set of weights each codebook uses. As long as there are codebooks that Moshi generates.
+    pub schedule: Vec<usize>,
+    /// Whether the slices have projections of their own from the temporal transformer.
+    pub multi_linear: bool,
+    /// Whether the slices have transformer weights of their own.
+    pub weights_per_step: bool,
+    /// Width of embeddings that are stored as a product of two matrices.
+    pub low_rank_embeddings: Option<usize>,
+}
+
+/// Names of the other files, where the description gives them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileNames {
+    /// Weights of the language model.
+    pub moshi: Option<String>,
+    /// Weights of the codec.
+    pub mimi: Option<String>,
+    /// Shape of the codec.
+    pub mimi_config: Option<String>,
+    /// The text tokenizer.
+    pub tokenizer: Option<String>,
+}
+
+impl LmConfig {
+    /// Reads a description; `{}` describes Moshi 7B. `path` is for errors only.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where it makes no sense, [`Error::Unsupported`] for kinds of models that are not run here.
+    pub fn parse(json: &[u8], path: &Path) -> Result<(Self, FileNames), Error> {
+        // Through a map, because a structure alone would also be read from a JSON array.
+        let map = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(json);
+        let keys: Keys = map
+            .and_then(|map| serde_json::from_value(map.into()))
+            .map_err(|error| Error::Config { path: path.into(), reason: error.to_string() })?;
+        let names = FileNames {
+            moshi: keys.moshi_name.clone(),
+            mimi: keys.mimi_name.clone(),
+            mimi_config: keys.mimi_config_name.clone(),
+            tokenizer: keys.tokenizer_name.clone(),
+        };
+        Ok((Reader { path }.config(keys)?, names))
+    }
+
+    /// Codebooks that Moshi generates for itself.
+    #[must_use]
+    pub fn generated_codebooks(&self) -> usize {
+        self.depformer.schedule.len()
+    }
+
+    /// Codebooks of the other speaker.
+    #[must_use]
+    pub fn heard_codebooks(&self) -> usize {
+        self.codebooks - self.generated_codebooks()
+    }
+
+    /// The audio token that stands for the start.
+    #[must_use]
+    pub fn initial_audio(&self) -> u32 {
+        u32::try_from(self.codebook_size).unwrap_or(u32::MAX)
+    }
+
+    /// The text token that stands for the start.
+    #[must_use]
+    pub fn initial_text(&self) -> u32 {
+        u32::try_from(self.text_vocabulary).unwrap_or(u32::MAX)
+    }
+
+    /// Streams that go in: text and all codebooks.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        1 + self.codebooks
+    }
+}
+
+/// Turns keys into a checked description; knows the file for errors.
+pub(crate) struct Reader<'a> {
+    pub(crate) path: &'a Path,
+}
+
+impl Reader<'_> {
+    fn config(&self, keys: Keys) -> Result<LmConfig, Error> {
+        self.refuse(&keys)?;
+        self.extent("n_q", keys.n_q, 1, 64)?;
+        self.extent("dep_q", keys.dep_q, 0, keys.n_q)?;
+        for (name, value) in [("card", keys.card), ("text_card", keys.text_card)] {
+            self.extent(name, value, 1, MAX_EXTENT)?;
+        }
+        let text_vocabulary_out = keys.text_card_out.unwrap_or(keys.text_card);
+        self.extent("text_card_out", text_vocabulary_out, 1, MAX_EXTENT)?;
+        if keys.delays.len() != keys.n_q + 1 || keys.delays.iter().any(|&delay| delay > 64) {
+            return Err(self.wrong(format!("{} streams have delays {:?}", keys.n_q + 1, keys.delays)));
+        }
+        for (name, id) in [
+            ("padding", keys.existing_text_padding_id),
+            ("end of padding", keys.existing_text_end_padding_id),
+        ] {
+            if id as usize >= text_vocabulary_out {
+                return Err(self.wrong(format!("token {id} for {name} is outside of the vocabulary")));
+            }
+        }
+        let transformer = self.transformer(&TransformerKeys {
+            name: "",
+            dim: keys.dim,
+            heads: keys.num_heads,
+            layers: keys.num_layers,
+            feedforward: (keys.hidden_scale * keys.dim as f64) as usize,
+            layer_scale: keys.layer_scale,
+            context: keys.context.ok_or_else(|| self.unsupported("attention without a bound"))?,
+            max_period: keys.max_period,
+            gating: &keys.gating,
+            norm: &keys.norm,
+            positions: &keys.positional_embedding,
+        })?;
+        let extra_heads = match keys.extra_heads_num_heads {
+            0 => None,
+            heads => {
+                self.extent("extra_heads_num_heads", heads, 1, 64)?;
+                self.extent("extra_heads_dim", keys.extra_heads_dim, 1, MAX_EXTENT)?;
+                Some((heads, keys.extra_heads_dim))
+            }
+        };
+        Ok(LmConfig {
+            transformer,
+            depformer: self.depformer(&keys)?,
+            text_vocabulary: keys.text_card,
+            text_vocabulary_out,
+            codebook_size: keys.card,
+            codebooks: keys.n_q,
+            delays: keys.delays,
+            padding: keys.existing_text_padding_id,
+            end_of_padding: keys.existing_text_end_padding_id,
+            extra_heads,
+            sampling: self.sampling(keys.lm_gen_config)?,
+        })
+    }
+
+    fn depformer(&self, keys: &Keys) -> Result<DepformerConfig, Error> {
+        let default = || (keys.hidden_scale * keys.depformer_dim as f64) as usize;
+        let schedule =
+            keys.depformer_weights_per_step_schedule.clone().unwrap_or_else(|| (0..keys.dep_q).collect());
+        if schedule.len() != keys.dep_q || schedule.iter().any(|&weights| weights >= keys.dep_q) {
+            return Err(self.wrong(format!("{} codebooks use weights {schedule:?}", keys.dep_q)));
+        }
+        if let Some(rank) = keys.depformer_low_rank_embeddings {
+            self.extent("depformer_low_rank_embeddings", rank, 1, MAX_EXTENT)?;
+        }
+        let transformer = self.transformer(&TransformerKeys {
+            name: "depformer_",
+            dim: keys.depformer_dim,
+            heads: keys.depformer_num_heads,
+            layers: keys.depformer_num_layers,
+            feedforward: keys.depformer_dim_feedforward.unwrap_or_else(default),
+            layer_scale: keys.depformer_layer_scale,
+            // Every slice sees all the slices before it, whatever `depformer_context` says.
+            context: keys.dep_q.max(1),
+            max_period: keys.depformer_max_period,
+            gating: &keys.depformer_gating,
+            norm: &keys.norm,
+            positions: &keys.depformer_pos_emb,
+        })?;
+        Ok(DepformerConfig {
+            transformer,
+            schedule,
+            multi_linear: keys.depformer_multi_linear,
+            weights_per_step: keys.depformer_weights_per_step,
+            low_rank_embeddings: keys.depformer_low_rank_embeddings,
+        })
+    }
+
+    fn refuse(&self, keys: &Keys) -> Result<(), Error> {
+        let what = [
+            (keys.quantize, "weights quantized by bitsandbytes"),
+            (keys.lora || keys.lora_name.is_some(), "a LoRA adapter"),
+            (keys.bias_proj, "output projections with a bias"),
+            (keys.norm_emb, "normalised embeddings"),
+            (keys.cross_attention, "cross attention"),
+            (keys.demux_second_stream || keys.demux_second_text_stream, "two text streams in one"),
+            (keys.kv_repeat != 1, "keys and values shared by several heads"),
+            (keys.depformer_norm.is_some(), "a norm behind the depformer"),
+            (keys.conditioners.as_ref().is_some_and(|map| !map.is_empty()), "conditioning"),
+            (!keys.causal, "attention to the future"),
+        ];
+        match what.iter().find(|(asked, _)| *asked) {
+            Some((_, what)) => Err(self.unsupported(what)),
+            None => Ok(()),
+        }
+    }
+
+    fn sampling(&self, keys: GenerationKeys) -> Result<Sampling, Error> {
+        let default = Sampling::default();
+        let pick = |temperature: Option<f32>, top_k: Option<usize>, default: TokenSampling| {
+            let picked = TokenSampling {
+                temperature: temperature.unwrap_or(default.temperature),
+                top_k: top_k.unwrap_or(default.top_k),
+            };
+            picked.check().map_err(|reason| self.wrong(format!("lm_gen_config: {reason}")))
+        };
+        Ok(Sampling {
+            text: pick(keys.temp_text, keys.top_k_text, default.text)?,
+            audio: pick(keys.temp, keys.top_k, default.audio)?,
+        })
+    }
+
+    pub(crate) fn transformer(&self, keys: &TransformerKeys<'_>) -> Result<Transformer, Error> {
+        let TransformerKeys { name, dim, heads, layers, feedforward, .. } = *keys;
+        for (key, value, most) in [
+            ("dim", dim, 1 << 16),
+            ("num_heads", heads, 1 << 10),
+            ("num_layers", layers, 1 << 10),
+            ("dim_feedforward", feedforward, MAX_EXTENT),
+            ("context", keys.context, MAX_EXTENT),
+        ] {
+            self.extent(&format!("{name}{key}"), value, 1, most)?;
+        }
+        if !(keys.max_period >= 1.0 && keys.max_period <= 1e9) {
+            return Err(self.wrong(format!("{name}max_period is {}", keys.max_period)));
+        }
+        let positional_embedding = match keys.positions {
+            "rope" => PositionalEmbedding::Rope,
+            "sin" => PositionalEmbedding::Sin,
+            "none" => PositionalEmbedding::None,
+            other => return Err(self.unsupported(&format!("position embedding {other:?}"))),
+        };
+        let rope_fits = positional_embedding != PositionalEmbedding::Rope || (dim / heads).is_multiple_of(2);
+        let sin_fits =
+            positional_embedding != PositionalEmbedding::Sin || (dim >= 4 && dim.is_multiple_of(2));
+        if !dim.is_multiple_of(heads) || !rope_fits || !sin_fits {
+            return Err(self.wrong(format!("{name}dim {dim} can not be divided among {heads} heads")));
+        }
+        let norm = match keys.norm {
+            "rms_norm_f32" => NormType::RmsNorm,
+            "layer_norm" => NormType::LayerNorm,
+            other => return Err(self.unsupported(&format!("norm {other:?}"))),
+        };
+        let (gating, dim_feedforward) = match keys.gating {
+            "none" => (None, feedforward),
+            "silu" => (Some(Activation::Silu), self.gated_feedforward(dim, feedforward)?),
+            other => return Err(self.unsupported(&format!("gating {other:?}"))),
+        };
+        Ok(Transformer {
+            d_model: dim,
+            num_heads: heads,
+            num_layers: layers,
+            causal: true,
+            norm_first: true,
+            bias_ff: false,
+            bias_attn: false,
+            layer_scale: keys.layer_scale,
+            positional_embedding,
+            use_conv_block: false,
+            cross_attention: None,
+            conv_kernel_size: 3,
+            use_conv_bias: true,
+            gating,
+            norm,
+            context: keys.context,
+            max_period: keys.max_period as usize,
+            max_seq_len: keys.context,
+            kv_repeat: 1,
+            dim_feedforward,
+            conv_layout: false,
+            shared_cross_attn: false,
+        })
+    }
+
+    /// The number that makes the moshi crate build the hidden layer that Python builds for `feedforward`.
+    ///
+    /// Both take two thirds of it, and both make an exception for four times the width: 21/8 of the width in Python
+    /// (`moshi/modules/gating.py`), 11/4 in the crate.
+    fn gated_feedforward(&self, dim: usize, feedforward: usize) -> Result<usize, Error> {
+        let hidden = if feedforward == 4 * dim { 21 * dim / 8 } else { 2 * feedforward / 3 };
+        let of_crate = |ff: usize| if ff == 4 * dim { 11 * dim / 4 } else { 2 * ff / 3 };
+        let least = (3 * hidden).div_ceil(2);
+        [least, least + 1, 4 * dim]
+            .into_iter()
+            .find(|&ff| hidden > 0 && of_crate(ff) == hidden)
+            .ok_or_else(|| self.unsupported(&format!("a gated layer of width {hidden}")))
+    }
+
+    pub(crate) fn extent(&self, key: &str, value: usize, least: usize, most: usize) -> Result<(), Error> {
+        if (least..=most).contains(&value) {
+            Ok(())
+        } else {
+            Err(self.wrong(format!("{key} is {value}, which is outside of {least} to {most}")))
+        }
+    }
+
+    pub(crate) fn wrong(&self, reason: String) -> Error {
+        Error::Config { path: PathBuf::from(self.path), reason }
+    }
+
+    pub(crate) fn unsupported(&self, what: &str) -> Error {
+        Error::Unsupported { path: PathBuf::from(self.path), what: what.into() }
+    }
+}
+
+/// What the keys say about one transformer.
+pub(crate) struct TransformerKeys<'a> {
+    /// What the keys begin with.
+    pub(crate) name: &'a str,
+    pub(crate) dim: usize,
+    pub(crate) heads: usize,
+    pub(crate) layers: usize,
+    pub(crate) feedforward: usize,
+    pub(crate) layer_scale: Option<f64>,
+    pub(crate) context: usize,
+    pub(crate) max_period: f64,
+    pub(crate) gating: &'a str,
+    pub(crate) norm: &'a str,
+    pub(crate) positions: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<LmConfig, Error> {
+        LmConfig::parse(json.as_bytes(), Path::new("config.json")).map(|(config, _)| config)
+    }
+
+    #[test]
+    fn a_missing_key_is_that_of_moshi_7b() {
+        let config = parse("{}").unwrap();
+        let theirs = moshi::lm::Config::v0_1_streaming(8);
+        let ours = &config.transformer;
+        assert_eq!((ours.d_model, ours.num_layers, ours.context), (4096, 32, 3000));
+        // The crate's own description of that model leads to the same hidden width on another way.
+        assert_eq!(2 * ours.dim_feedforward / 3, 11 * theirs.transformer.d_model / 4);
+        assert_eq!(config.depformer.transformer.context, 8);
+        assert_eq!((config.generated_codebooks(), config.heard_codebooks()), (8, 8));
+        assert_eq!((config.initial_text(), config.initial_audio()), (32_000, 2048));
+    }
+
+    #[test]
+    fn the_hidden_layer_is_that_of_python() {
+        let reader = Reader { path: Path::new("") };
+        let built = |dim, feedforward: usize| {
+            let of_crate = reader.gated_feedforward(dim, feedforward).ok()?;
+            Some(if of_crate == 4 * dim { 11 * dim / 4 } else { 2 * of_crate / 3 })
+        };
+        assert_eq!(built(4096, 16_896), Some(11_264));
+        assert_eq!(built(1024, 4224), Some(2816));
+        assert_eq!(built(1024, 4096), Some(2688), "Python's exception is not that of the crate");
+        assert_eq!(built(64, 288), Some(192));
+        assert_eq!(built(16, 16), Some(10));
+        for feedforward in 3..600 {
+            let hidden = if feedforward == 256 { 168 } else { 2 * feedforward / 3 };
+            assert!(built(64, feedforward).is_none_or(|built| built == hidden), "{feedforward}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_reason() {
+        for (json, code) in [
+            ("", "engine.config"),
+            ("[]", "engine.config"),
+            (r#"{"dim":"large"}"#, "engine.config"),
+            (r#"{"dim":0}"#, "engine.config"),
+            (r#"{"dim":18446744073709551615}"#, "engine.config"),
+            (r#"{"dim":100}"#, "engine.config"),
+            (r#"{"n_q":3}"#, "engine.config"),
+            (r#"{"dep_q":17}"#, "engine.config"),
+            (r#"{"delays":[0,99]}"#, "engine.config"),
+            (r#"{"hidden_scale":1e300}"#, "engine.config"),
+            (r#"{"hidden_scale":-1}"#, "engine.config"),
+            (r#"{"max_period":0}"#, "engine.config"),
+            (r#"{"existing_text_padding_id":32000}"#, "engine.config"),
+            (r#"{"depformer_weights_per_step_schedule":[0,1]}"#, "engine.config"),
+            (r#"{"lm_gen_config":{"temp":-1}}"#, "engine.config"),
+            (r#"{"quantize":true}"#, "engine.unsupported"),
+            (r#"{"lora_name":"x"}"#, "engine.unsupported"),
+            (r#"{"norm":"batch"}"#, "engine.unsupported"),
+            (r#"{"gating":"relu"}"#, "engine.unsupported"),
+            (r#"{"positional_embedding":"alibi"}"#, "engine.unsupported"),
+            (r#"{"causal":false}"#, "engine.unsupported"),
+            (r#"{"conditioners":{"description":{}}}"#, "engine.unsupported"),
+            (r#"{"context":null}"#, "engine.unsupported"),
+        ] {
+            let error = parse(json).map(|_| ()).unwrap_err();
+            assert_eq!(error.code(), code, "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_and_sampling_are_taken_from_the_description() {
+        let json = br#"{"moshi_name":"a","mimi_name":"b","tokenizer_name":"c","mimi_config_name":"d",
+            "lm_gen_config":{"temp":0.5,"top_k_text":7},"depformer_causal":true,"stt_config":{}}"#;
+        let (config, names) = LmConfig::parse(json, Path::new("config.json")).unwrap();
+        let name = |name: &str| Some(name.to_owned());
+        let expected =
+            FileNames { moshi: name("a"), mimi: name("b"), tokenizer: name("c"), mimi_config: name("d") };
+        assert_eq!(names, expected);
+        assert_eq!(config.sampling.audio, TokenSampling { temperature: 0.5, top_k: 250 });
+        assert_eq!(config.sampling.text, TokenSampling { temperature: 0.7, top_k: 7 });
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong with a model, in words for the person who runs it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a model can not be loaded or run. The sentences say what happened and what to do.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A file of the model is not there.
+    #[error("{path} is missing. Download the whole model, or name another folder.")]
+    MissingFile {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A file that the system does not let us read or write.
+    #[error("{path} can not be used: {source}. Look at its permissions and at the disk.")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that is not of the format that its name promises, or that is cut off.
+    #[error("{path} is damaged: {reason}. Download it again.")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A model description that makes no sense.
+    #[error("{path} does not describe a model: {reason}. Download it again, or name another model.")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A model of a kind that this engine can not run.
+    #[error("{path} asks for something that this engine does not do: {what}. Use another model.")]
+    Unsupported {
+        /// The file that asks for it.
+        path: PathBuf,
+        /// What it asks for.
+        what: String,
+    },
+    /// Weights without a tensor that the model description calls for.
+    #[error(
+        "{path} has no tensor {name}. Weights and model description are of different models; download both again."
+    )]
+    MissingTensor {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor, as the file would name it.
+        name: String,
+    },
+    /// A tensor of another shape than the model description calls for.
+    #[error(
+        "In {path}, {name} has shape {found:?} where the model description asks for {expected:?}. \
+         Weights and model description are of different models; download both again."
+    )]
+    TensorShape {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor, as the file names it.
+        name: String,
+        /// What the model description asks for.
+        expected: Vec<usize>,
+        /// What is there.
+        found: Vec<usize>,
+    },
+    /// A tensor of numbers that are not read here.
+    #[error("In {path}, {name} holds numbers of type {found}. Use weights in F32, F16, BF16, or GGUF.")]
+    TensorType {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor, as the file names it.
+        name: String,
+        /// The type, as the file names it.
+        found: String,
+    },
+    /// A file that would be overwritten.
+    #[error("{path} is there already. Name a folder without a model.")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Input that the model can not take.
+    #[error("The model was given {what}.")]
+    Input {
+        /// What it was given.
+        what: String,
+    },
+    /// The arithmetic failed.
+    #[error(
+        "The model failed while it computed: {0}. Start it again; if that does not help, download it again."
+    )]
+    Compute(#[from] candle_core::Error),
+    /// The system gives no thread.
+    #[error("The system starts no more threads: {source}. End other programs and try again.")]
+    Thread {
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread of the model is gone.
+    #[error("The model stopped: its {stage} ended without a result. Start it again.")]
+    Stopped {
+        /// The part that ended.
+        stage: &'static str,
+    },
+}
+
+impl Error {
+    /// A name of the error that does not change between versions.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingFile { .. } => "engine.missing_file",
+            Self::File { .. } => "engine.file",
+            Self::Damaged { .. } => "engine.damaged",
+            Self::Config { .. } => "engine.config",
+            Self::Unsupported { .. } => "engine.unsupported",
+            Self::MissingTensor { .. } => "engine.missing_tensor",
+            Self::TensorShape { .. } => "engine.tensor_shape",
+            Self::TensorType { .. } => "engine.tensor_type",
+            Self::Exists { .. } => "engine.exists",
+            Self::Input { .. } => "engine.input",
+            Self::Compute(_) => "engine.compute",
+            Self::Thread { .. } => "engine.thread",
+            Self::Stopped { .. } => "engine.stopped",
+        }
+    }
+}

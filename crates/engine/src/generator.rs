@@ -1,0 +1,127 @@
+//! Moshi step by step: from the codes that were heard to text and codes that are said.
+//!
+//! The semantics are those of `LMGen` in Kyutai's Python code (`moshi/models/lm.py`), without its limits: streams
+//! are late by their delays, everything begins with start tokens, and it goes on for as long as it is asked to.
+
+use crate::{Error, Lm, Sampler, Sampling};
+
+/// A token that is not there yet.
+const NOTHING: u32 = u32::MAX;
+
+/// What one step says, with all delays taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Text token.
+    pub text: u32,
+    /// One token for each generated codebook.
+    pub codes: Vec<u32>,
+}
+
+/// A language model in a conversation.
+#[derive(Debug)]
+pub struct Generator {
+    lm: Lm,
+    sampling: Sampling,
+    sampler: Sampler,
+    /// The tokens of each stream by the step at which they go in, a column for each of the last steps.
+    columns: Vec<Vec<u32>>,
+    /// Steps that were taken.
+    steps: u64,
+    max_delay: usize,
+}
+
+impl Generator {
+    /// A generator at the start of a conversation, with the model's own sampling and seed 0.
+    #[must_use]
+    pub fn new(lm: Lm) -> Self {
+        let config = lm.config();
+        let max_delay = config.delays.iter().copied().max().unwrap_or(0);
+        let columns = vec![vec![NOTHING; config.streams()]; max_delay + 2];
+        Self { sampling: config.sampling, sampler: Sampler::new(0), columns, steps: 0, max_delay, lm }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn lm(&self) -> &Lm {
+        &self.lm
+    }
+
+    /// Forgets the conversation, for the next one.
+    pub fn reset(&mut self, sampling: Sampling, seed: u64) {
+        self.lm.reset();
+        self.sampling = sampling;
+        self.sampler = Sampler::new(seed);
+        for column in &mut self.columns {
+            column.fill(NOTHING);
+        }
+        self.steps = 0;
+    }
+
+    /// Steps that were taken since the start.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Takes one step of 80 ms: hears one code for each codebook of the other speaker, and says something, but for
+    /// the first steps, whose sound is not complete yet. With `text`, that token is said instead of what the model
+    /// would say.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for another number of codes or a token outside of its vocabulary. The conversation can not
+    /// go on then.
+    pub fn step(&mut self, heard: &[u32], text: Option<u32>) -> Result<Option<Said>, Error> {
+        let config = self.lm.config();
+        let (generated, expected) = (config.generated_codebooks(), config.heard_codebooks());
+        if heard.len() != expected {
+            return Err(Error::Input { what: format!("{} codes instead of {expected}", heard.len()) });
+        }
+        for (stream, &code) in (1 + generated..).zip(heard) {
+            let delay = config.delays.get(stream).copied().unwrap_or(0);
+            *cell(&mut self.columns, self.steps + delay as u64, stream)? = code;
+        }
+        let config = self.lm.config();
+        let mut tokens = Vec::with_capacity(config.streams());
+        for (stream, &delay) in config.delays.iter().enumerate() {
+            tokens.push(Some(if self.steps <= delay as u64 {
+                if stream == 0 { config.initial_text() } else { config.initial_audio() }
+            } else {
+                *cell(&mut self.columns, self.steps, stream)?
+            }));
+        }
+        let step = self.lm.step(&tokens)?;
+        let text = text.unwrap_or_else(|| self.sampler.pick(&step.text_logits, self.sampling.text));
+        let next = self.steps + 1;
+        *cell(&mut self.columns, next, 0)? = text;
+        let mut previous = text;
+        for codebook in 0..generated {
+            let logits = self.lm.audio_logits(codebook, previous, &step.hidden)?;
+            previous = self.sampler.pick(&logits, self.sampling.audio);
+            *cell(&mut self.columns, next, 1 + codebook)? = previous;
+        }
+        self.steps = next;
+        self.said()
+    }
+
+    /// What is complete by now.
+    fn said(&mut self) -> Result<Option<Said>, Error> {
+        let Some(first) = self.steps.checked_sub(self.max_delay as u64).filter(|&first| first > 0) else {
+            return Ok(None);
+        };
+        let generated = self.lm.config().generated_codebooks();
+        let delays = self.lm.config().delays.iter().take(1 + generated).enumerate();
+        let mut tokens = Vec::with_capacity(1 + generated);
+        for (stream, &delay) in delays {
+            tokens.push(*cell(&mut self.columns, first + delay as u64, stream)?);
+        }
+        let codes = tokens.split_off(1);
+        Ok(tokens.first().map(|&text| Said { text, codes }))
+    }
+}
+
+/// Where the token of `stream` lies that goes in at `step`.
+fn cell(columns: &mut [Vec<u32>], step: u64, stream: usize) -> Result<&mut u32, Error> {
+    let column = usize::try_from(step % columns.len().max(1) as u64).unwrap_or(0);
+    let cell = columns.get_mut(column).and_then(|column| column.get_mut(stream));
+    cell.ok_or_else(|| Error::Input { what: format!("stream {stream}, which it does not have") })
+}

@@ -1,0 +1,33 @@
+//! Moshi itself: the Mimi codec and the language model, on the CPU, and a server for them.
+//!
+//! The networks are Kyutai's (`moshi` crate, candle); what is theirs to read is read from the files that they
+//! publish, in every layout that they publish. The stepping is this crate's own, so that a conversation has no end
+//! but the one that somebody gives it.
+
+pub mod codec;
+mod config;
+mod error;
+mod generator;
+mod gguf;
+mod layout;
+mod lm;
+mod mimi_config;
+mod model;
+mod pipeline;
+mod queue;
+mod safetensors;
+mod sampling;
+mod timing;
+pub mod tiny;
+mod tokenizer;
+mod weights;
+
+pub use codec::{Decoder, Encoder};
+pub use config::{DepformerConfig, FileNames, LmConfig};
+pub use error::Error;
+pub use generator::{Generator, Said};
+pub use lm::{Lm, Step};
+pub use model::{CONFIG, MIMI, MOSHI, Model, TOKENIZER, load};
+pub use pipeline::{Output, Pipeline};
+pub use sampling::{Sampler, Sampling, TokenSampling};
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,236 @@
+//! Moshi's language model: a transformer over time, and a small one over the codebooks of each step.
+//!
+//! Put together from the parts of Kyutai's `moshi` crate. Its own `LmModel` keeps the logits of the codebooks and
+//! the embedded input to itself, which are needed here: the one to sample and to prove, the other to replay voices.
+
+use std::path::Path;
+
+use candle_core::{Device, Module, Tensor};
+use candle_transformers::quantized_var_builder::VarBuilder as QuantizedVarBuilder;
+use moshi::StreamingModule;
+use moshi::nn::{MaybeQuantizedEmbedding, MaybeQuantizedLinear, MaybeQuantizedVarBuilder, linear};
+use moshi::transformer::{Norm, StreamingTransformer};
+
+use crate::config::{DepformerConfig, LmConfig};
+use crate::safetensors::Safetensors;
+use crate::weights::Weights;
+use crate::{Error, gguf};
+
+/// A language model with its weights and its place in time.
+#[derive(Debug)]
+pub struct Lm {
+    config: LmConfig,
+    text_embedding: MaybeQuantizedEmbedding,
+    audio_embeddings: Vec<MaybeQuantizedEmbedding>,
+    transformer: StreamingTransformer,
+    out_norm: Norm,
+    text_linear: MaybeQuantizedLinear,
+    extra_heads: Vec<MaybeQuantizedLinear>,
+    depformer: Vec<Slice>,
+}
+
+/// One codebook's share of the depformer.
+#[derive(Debug)]
+struct Slice {
+    transformer: StreamingTransformer,
+    embedding: MaybeQuantizedEmbedding,
+    low_rank: Option<MaybeQuantizedLinear>,
+    linear_in: MaybeQuantizedLinear,
+    linear_out: MaybeQuantizedLinear,
+}
+
+/// What the temporal transformer makes of one step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What the depformer begins with, behind the last norm: `[1, 1, dim]`.
+    pub hidden: Tensor,
+    /// One logit for each text token that can come out.
+    pub text_logits: Vec<f32>,
+}
+
+impl Lm {
+    /// Loads weights: safetensors in F32, F16 or BF16 with the names of PyTorch or of Kyutai's Rust crate, or GGUF
+    /// with the latter. All arithmetic is in `f32`.
+    ///
+    /// # Errors
+    /// [`Error`] where the file is missing, damaged, or of another model than `config`.
+    pub fn load(path: &Path, config: LmConfig) -> Result<Self, Error> {
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+            let shapes = gguf::check(path)?;
+            let tensors =
+                MaybeQuantizedVarBuilder::Quantized(QuantizedVarBuilder::from_gguf(path, &Device::Cpu)?);
+            return Self::new(config, &tensors).map_err(|error| {
+                // candle names the tensor in words only.
+                let damaged = |reason| Error::Damaged { path: path.into(), reason };
+                damaged(format!("{error} (it has {} tensors)", shapes.len()))
+            });
+        }
+        let weights = Weights::new(Safetensors::open(path)?, Some(config.depformer.clone()));
+        weights.build(|tensors| Self::new(config, &MaybeQuantizedVarBuilder::Real(tensors)))
+    }
+
+    pub(crate) fn new(config: LmConfig, tensors: &MaybeQuantizedVarBuilder<'_>) -> candle_core::Result<Self> {
+        let dim = config.transformer.d_model;
+        let audio_embeddings = (0..config.codebooks)
+            .map(|i| MaybeQuantizedEmbedding::new(config.codebook_size + 1, dim, tensors.pp("emb").pp(i)))
+            .collect::<Result<_, _>>()?;
+        let extra_heads = match config.extra_heads {
+            None => Vec::new(),
+            Some((heads, classes)) => (0..heads)
+                .map(|i| linear(dim, classes, false, tensors.pp("extra_heads").pp(i)))
+                .collect::<Result<_, _>>()?,
+        };
+        let depformer = (0..config.generated_codebooks())
+            .map(|i| {
+                let vocabulary = if i == 0 { config.text_vocabulary } else { config.codebook_size };
+                let tensors = tensors.pp("depformer").pp(i);
+                Slice::new(vocabulary + 1, config.codebook_size, dim, &config.depformer, &tensors)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            text_embedding: MaybeQuantizedEmbedding::new(
+                config.text_vocabulary + 1,
+                dim,
+                tensors.pp("text_emb"),
+            )?,
+            audio_embeddings,
+            transformer: StreamingTransformer::new(&config.transformer, tensors.pp("transformer"))?,
+            out_norm: Norm::new(dim, &config.transformer, tensors.pp("out_norm"))?,
+            text_linear: linear(dim, config.text_vocabulary_out, false, tensors.pp("text_linear"))?,
+            extra_heads,
+            depformer,
+            config,
+        })
+    }
+
+    /// What the model looks like.
+    #[must_use]
+    pub fn config(&self) -> &LmConfig {
+        &self.config
+    }
+
+    /// Goes back to the start of time.
+    pub fn reset(&mut self) {
+        self.transformer.reset_state();
+    }
+
+    /// Takes one step: the tokens of all streams, text first, delays applied. `None` leaves a stream out.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for another number of streams or a token outside of its vocabulary.
+    pub fn step(&mut self, tokens: &[Option<u32>]) -> Result<Step, Error> {
+        let embedded = self.embed(tokens)?;
+        self.step_embedded(&embedded)
+    }
+
+    /// The sum of the embeddings of one step's tokens: `[1, 1, dim]`.
+    ///
+    /// # Errors
+    /// As for [`step`](Self::step).
+    pub fn embed(&self, tokens: &[Option<u32>]) -> Result<Tensor, Error> {
+        let streams = self.config.streams();
+        let (Some((&text, audio)), true) = (tokens.split_first(), tokens.len() == streams) else {
+            return Err(Error::Input { what: format!("{} streams instead of {streams}", tokens.len()) });
+        };
+        // In the order of the Python code, as float sums depend on it.
+        let audio = audio.iter().zip(&self.audio_embeddings).map(|(&token, table)| (token, table));
+        let mut sum: Option<Tensor> = None;
+        for (token, table) in audio.chain([(text, &self.text_embedding)]) {
+            let Some(token) = token else { continue };
+            let embedded = table.forward(&one_token(token, table)?)?;
+            sum = Some(match sum {
+                Some(sum) => (sum + embedded)?,
+                None => embedded,
+            });
+        }
+        match sum {
+            Some(sum) => Ok(sum),
+            None => Ok(Tensor::zeros(
+                (1, 1, self.config.transformer.d_model),
+                candle_core::DType::F32,
+                &Device::Cpu,
+            )?),
+        }
+    }
+
+    /// As [`step`](Self::step), for tokens that are embedded already.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] where the shape is not `[1, 1, dim]`.
+    pub fn step_embedded(&mut self, embedded: &Tensor) -> Result<Step, Error> {
+        let hidden = self.transformer.forward(embedded)?.apply(&self.out_norm)?;
+        let text_logits = hidden.apply(&self.text_linear)?.flatten_all()?.to_vec1()?;
+        Ok(Step { hidden, text_logits })
+    }
+
+    /// Logits of one codebook of the step that `hidden` belongs to. The codebooks of a step have to be asked for in
+    /// order; `previous` is the token before: the step's text for the first, the codebook before for all others.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a codebook or a token that the model does not have.
+    pub fn audio_logits(
+        &mut self,
+        codebook: usize,
+        previous: u32,
+        hidden: &Tensor,
+    ) -> Result<Vec<f32>, Error> {
+        let Some((before, [slice, ..])) = self.depformer.split_at_mut_checked(codebook) else {
+            return Err(Error::Input { what: format!("codebook {codebook}, which it does not generate") });
+        };
+        match before.last() {
+            None => slice.transformer.reset_state(),
+            Some(before) => slice.transformer.copy_state(&before.transformer)?,
+        }
+        let mut embedded = slice.embedding.forward(&one_token(previous, &slice.embedding)?)?;
+        if let Some(low_rank) = &slice.low_rank {
+            embedded = embedded.apply(low_rank)?;
+        }
+        let input = (hidden.apply(&slice.linear_in)? + embedded)?;
+        let output = slice.transformer.forward(&input)?;
+        Ok(output.apply(&slice.linear_out)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// Probabilities of the classes of each extra head for the step that `hidden` belongs to.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] where `hidden` does not come from this model.
+    pub fn extra_heads(&self, hidden: &Tensor) -> Result<Vec<Vec<f32>>, Error> {
+        let probabilities =
+            |head| candle_nn::ops::softmax_last_dim(&hidden.apply(head)?)?.flatten_all()?.to_vec1();
+        Ok(self.extra_heads.iter().map(probabilities).collect::<candle_core::Result<_>>()?)
+    }
+}
+
+impl Slice {
+    fn new(
+        vocabulary: usize,
+        codebook_size: usize,
+        temporal_dim: usize,
+        config: &DepformerConfig,
+        tensors: &MaybeQuantizedVarBuilder<'_>,
+    ) -> candle_core::Result<Self> {
+        let dim = config.transformer.d_model;
+        let embedding = tensors.pp("emb");
+        let low_rank = match config.low_rank_embeddings {
+            None => None,
+            Some(rank) => Some(linear(rank, dim, false, embedding.pp("low_rank"))?),
+        };
+        let width = config.low_rank_embeddings.unwrap_or(dim);
+        Ok(Self {
+            transformer: StreamingTransformer::new(&config.transformer, tensors.pp("transformer"))?,
+            embedding: MaybeQuantizedEmbedding::new(vocabulary, width, embedding)?,
+            low_rank,
+            linear_in: linear(temporal_dim, dim, false, tensors.pp("linear_in"))?,
+            linear_out: linear(dim, codebook_size, false, tensors.pp("linear_out"))?,
+        })
+    }
+}
+
+/// A tensor of one token, which has to be in the table that it will be looked up in.
+fn one_token(token: u32, table: &MaybeQuantizedEmbedding) -> Result<Tensor, Error> {
+    let tokens = table.embeddings().dim(0)?;
+    if token as usize >= tokens {
+        return Err(Error::Input { what: format!("token {token} of a vocabulary of {tokens}") });
+    }
+    Ok(Tensor::from_vec(vec![token], (1, 1), &Device::Cpu)?)
+}

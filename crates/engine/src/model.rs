@@ -1,0 +1,175 @@
+//! A whole model out of a folder: language model, codec and tokenizer.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec};
+
+/// Name of the model description.
+pub const CONFIG: &str = "config.json";
+
+/// Names of weights of a language model in a folder that does not say, the first that is there wins.
+pub const MOSHI: [&str; 4] = ["model.safetensors", "model.q4k.gguf", "model.q8.gguf", "model.gguf"];
+
+/// Name of the codec's weights in a folder that does not say.
+pub const MIMI: &str = "tokenizer-e351c8d8-checkpoint125.safetensors";
+
+/// Name of the text tokenizer in a folder that does not say.
+pub const TOKENIZER: &str = "tokenizer_spm_32k_3.model";
+
+/// A model that is loaded and holds no conversation.
+#[derive(Debug)]
+pub struct Model {
+    pub(crate) encoder: Encoder,
+    pub(crate) generator: Generator,
+    pub(crate) decoder: Decoder,
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) name: String,
+}
+
+/// Loads a model from a folder with Kyutai's files, or from a file of weights in such a folder.
+///
+/// `config.json` says what the other files are called; without it, or where it does not say, they have the names
+/// under which they are published. A folder without `config.json` is Moshi 7B.
+///
+/// # Errors
+/// [`Error`] where a file is missing, damaged, or of another model, and for models that do not hold conversations.
+pub fn load(path: &Path) -> Result<Model, Error> {
+    let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
+    if !folder.is_dir() {
+        return Err(Error::MissingFile { path: path.into() });
+    }
+    let description = folder.join(CONFIG);
+    let (config, names) = match std::fs::read(&description) {
+        Ok(json) => LmConfig::parse(&json, &description)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => LmConfig::parse(b"{}", &description)?,
+        Err(source) => return Err(Error::File { path: description, source }),
+    };
+    let files = Files::find(folder, path.is_file().then_some(path), names, &description)?;
+    let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
+    if generated == 0 || generated != heard {
+        let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
+        return Err(Error::Unsupported { path: description, what });
+    }
+    tracing::info!(file = %files.moshi.display(), "loading the language model");
+    let lm = Lm::load(&files.moshi, config)?;
+    tracing::info!(file = %files.mimi.display(), "loading the codec");
+    let (encoder, decoder) = codec::load_codec(&files.mimi, files.mimi_config.as_deref(), generated)?;
+    if decoder.codebook_size() != lm.config().codebook_size {
+        let reason = format!(
+            "the codec has {} entries in a codebook, the language model {}",
+            decoder.codebook_size(),
+            lm.config().codebook_size
+        );
+        return Err(Error::Config { path: description, reason });
+    }
+    let tokenizer = Arc::new(Tokenizer::load(&files.tokenizer)?);
+    let name =
+        std::path::absolute(folder).ok().and_then(|folder| Some(folder.file_name()?.display().to_string()));
+    Ok(Model { encoder, generator: Generator::new(lm), decoder, tokenizer, name: name.unwrap_or_default() })
+}
+
+impl Model {
+    /// Name of the folder that it came from.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its tokens mean.
+    #[must_use]
+    pub fn tokenizer(&self) -> Arc<Tokenizer> {
+        Arc::clone(&self.tokenizer)
+    }
+
+    /// What it looks like.
+    #[must_use]
+    pub fn config(&self) -> &LmConfig {
+        self.generator.lm().config()
+    }
+}
+
+/// Where everything lies.
+#[derive(Debug, PartialEq, Eq)]
+struct Files {
+    moshi: PathBuf,
+    mimi: PathBuf,
+    mimi_config: Option<PathBuf>,
+    tokenizer: PathBuf,
+}
+
+impl Files {
+    fn find(
+        folder: &Path,
+        weights: Option<&Path>,
+        names: FileNames,
+        description: &Path,
+    ) -> Result<Self, Error> {
+        let place = |name: &str| place(folder, name, description);
+        let moshi = match (weights, &names.moshi) {
+            (Some(weights), _) => weights.into(),
+            (None, Some(name)) => place(name)?,
+            (None, None) => {
+                let there = MOSHI.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+                there.unwrap_or_else(|| folder.join(MOSHI[0]))
+            }
+        };
+        Ok(Self {
+            moshi,
+            mimi: place(names.mimi.as_deref().unwrap_or(MIMI))?,
+            mimi_config: names.mimi_config.as_deref().map(place).transpose()?,
+            tokenizer: place(names.tokenizer.as_deref().unwrap_or(TOKENIZER))?,
+        })
+    }
+}
+
+/// The file that a description calls `name`: in the folder, by its last part where it is in a repository of Hugging
+/// Face (`hf://owner/repository/file`), or wherever `file://` says.
+fn place(folder: &Path, name: &str, description: &Path) -> Result<PathBuf, Error> {
+    if let Some(path) = name.strip_prefix("file://") {
+        return Ok(path.into());
+    }
+    let name = match name.strip_prefix("hf://") {
+        Some(remote) => remote.rsplit('/').next().unwrap_or(remote),
+        None => name,
+    };
+    let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if name.is_empty() || !inside {
+        let reason = format!("{name:?} is no file beside it");
+        return Err(Error::Config { path: description.into(), reason });
+    }
+    Ok(folder.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_the_names_that_are_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let description = folder.join(CONFIG);
+        let find = |weights: Option<&Path>, names| Files::find(folder, weights, names, &description);
+        let found = find(None, FileNames::default()).unwrap();
+        assert_eq!(
+            found.moshi,
+            folder.join("model.safetensors"),
+            "what is published most is what is missing"
+        );
+        assert_eq!((found.mimi, found.tokenizer), (folder.join(MIMI), folder.join(TOKENIZER)));
+        std::fs::write(folder.join("model.q8.gguf"), "").unwrap();
+        assert_eq!(find(None, FileNames::default()).unwrap().moshi, folder.join("model.q8.gguf"));
+
+        let names = |moshi: &str| FileNames { moshi: Some(moshi.into()), ..FileNames::default() };
+        let moshi = |name| find(None, names(name)).map(|files| files.moshi);
+        assert_eq!(moshi("a.safetensors").unwrap(), folder.join("a.safetensors"));
+        assert_eq!(moshi("hf://kyutai/moshiko/b.safetensors").unwrap(), folder.join("b.safetensors"));
+        assert_eq!(moshi("file:///c.safetensors").unwrap(), Path::new("/c.safetensors"));
+        for outside in ["", "../a", "/a", "a/../../b", "hf://x/.."] {
+            assert_eq!(moshi(outside).unwrap_err().code(), "engine.config", "{outside}");
+        }
+        let given = Path::new("/given.gguf");
+        assert_eq!(find(Some(given), names("a")).unwrap().moshi, given, "what was asked for wins");
+    }
+}

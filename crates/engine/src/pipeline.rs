@@ -1,0 +1,241 @@
+//! A conversation with the model, on three threads: sound into codes, codes through the language model, codes into
+//! sound. A frame costs as much as the slowest of them rather than the sum.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use wire::FrameTiming;
+
+use crate::codec::FRAME;
+use crate::queue::Queue;
+use crate::timing::FrameTimes;
+use crate::{Decoder, Encoder, Error, Generator, Model, Sampling};
+
+/// Frames of input that may wait: one second. Whoever falls further behind skips what is oldest, as an answer to
+/// something old is worth less than one that comes in time.
+const INPUT: usize = 12;
+
+/// Frames that may wait between two threads: enough for none to wait for another's wake-up.
+const BETWEEN: usize = 2;
+
+/// What comes out of a conversation.
+#[derive(Debug)]
+pub enum Output {
+    /// One frame of what Moshi says.
+    Frame {
+        /// [`FRAME`] samples.
+        pcm: Vec<f32>,
+        /// The text token of the frame.
+        text: u32,
+    },
+    /// The model failed, and nothing comes after this.
+    Failed(Error),
+}
+
+/// A running conversation. Dropping it ends it and waits for its threads.
+#[derive(Debug)]
+pub struct Pipeline {
+    shared: Arc<Shared>,
+    threads: Option<Threads>,
+    rest: Option<Rest>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    encoder: JoinHandle<Encoder>,
+    generator: JoinHandle<Generator>,
+    decoder: JoinHandle<Decoder>,
+}
+
+/// What of the model has no thread.
+#[derive(Debug)]
+struct Rest {
+    tokenizer: Arc<crate::Tokenizer>,
+    name: String,
+}
+
+#[derive(Debug)]
+struct Shared {
+    heard: Queue<Box<[f32; FRAME]>>,
+    codes: Queue<(Vec<u32>, Duration)>,
+    said: Queue<(crate::Said, Duration)>,
+    dropped: AtomicU64,
+    times: Mutex<FrameTimes>,
+    failure: Mutex<Option<Error>>,
+}
+
+impl Shared {
+    fn close(&self) {
+        self.heard.close();
+        self.codes.close();
+        self.said.close();
+    }
+
+    fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.close();
+    }
+
+    /// Runs a thread's work and ends all others when it is over, however it ends.
+    fn run(&self, stage: &'static str, work: impl FnOnce() -> Result<(), Error>) {
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::Stopped { stage }));
+        match result {
+            Ok(()) => self.close(),
+            Err(error) => self.fail(error),
+        }
+    }
+}
+
+impl Pipeline {
+    /// Starts a conversation from its beginning. `output` is called on one of the threads for each frame; when it
+    /// returns `false`, the conversation ends. It may wait for room, but whoever ends the conversation must be able
+    /// to end that wait.
+    ///
+    /// # Errors
+    /// [`Error::Thread`] where the system has no threads left. The model is lost then.
+    pub fn start(
+        model: Model,
+        sampling: Sampling,
+        seed: u64,
+        output: impl FnMut(Output) -> bool + Send + 'static,
+    ) -> Result<Self, Error> {
+        let Model { mut encoder, mut generator, mut decoder, tokenizer, name } = model;
+        encoder.reset();
+        generator.reset(sampling, seed);
+        decoder.reset();
+        let shared = Arc::new(Shared {
+            heard: Queue::new(INPUT),
+            codes: Queue::new(BETWEEN),
+            said: Queue::new(BETWEEN),
+            dropped: AtomicU64::new(0),
+            times: Mutex::default(),
+            failure: Mutex::default(),
+        });
+        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, shared))?;
+        let generator = spawn("model", &shared, move |shared| generate(generator, shared))?;
+        let decoder = spawn("decoder", &shared, move |shared| decode(decoder, shared, output))?;
+        let threads = Some(Threads { encoder, generator, decoder });
+        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name }) })
+    }
+
+    /// Gives the conversation one frame of what somebody says. Never waits: where the model is a second behind, the
+    /// oldest frame that waits is dropped and counted.
+    pub fn hear(&self, frame: &[f32; FRAME]) {
+        if self.shared.heard.push_or_drop_oldest(Box::new(*frame)) {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How the conversation keeps up with real time.
+    #[must_use]
+    pub fn timing(&self) -> FrameTiming {
+        let shared = &self.shared;
+        let (frame_ms_p50, frame_ms_p99) =
+            shared.times.lock().unwrap_or_else(PoisonError::into_inner).percentiles();
+        let waiting = shared.heard.len() + shared.codes.len() + shared.said.len();
+        FrameTiming {
+            frame_ms_p50,
+            frame_ms_p99,
+            backlog: u32::try_from(waiting).unwrap_or(u32::MAX),
+            dropped: shared.dropped.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Ends the conversation, waits for its threads, and returns the model for the next one; `None` where a thread
+    /// died and took its part of the model along.
+    #[must_use]
+    pub fn stop(mut self) -> Option<Model> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<Model> {
+        self.shared.close();
+        let Threads { encoder, generator, decoder } = self.threads.take()?;
+        let (encoder, generator, decoder) = (encoder.join(), generator.join(), decoder.join());
+        let Rest { tokenizer, name } = self.rest.take()?;
+        Some(Model {
+            encoder: encoder.ok()?,
+            generator: generator.ok()?,
+            decoder: decoder.ok()?,
+            tokenizer,
+            name,
+        })
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    let of_thread = Arc::clone(shared);
+    std::thread::Builder::new().name(name.into()).spawn(move || work(&of_thread)).map_err(|source| {
+        // The threads that were started already end by themselves.
+        shared.close();
+        Error::Thread { source }
+    })
+}
+
+fn encode(mut encoder: Encoder, shared: &Shared) -> Encoder {
+    shared.run("encoder", || {
+        let mut first = true;
+        while let Some(frame) = shared.heard.pop() {
+            let began = Instant::now();
+            let codes = encoder.encode(frame.as_slice())?;
+            if std::mem::take(&mut first) {
+                // As Kyutai's server does: the first frame is encoded, the codec begins anew, and the codes of that
+                // frame are used all the same.
+                encoder.reset();
+            }
+            if !shared.codes.push((codes, began.elapsed())) {
+                break;
+            }
+        }
+        Ok(())
+    });
+    encoder
+}
+
+fn generate(mut generator: Generator, shared: &Shared) -> Generator {
+    shared.run("language model", || {
+        while let Some((codes, slowest)) = shared.codes.pop() {
+            let began = Instant::now();
+            let said = generator.step(&codes, None)?;
+            let slowest = slowest.max(began.elapsed());
+            if said.is_some_and(|said| !shared.said.push((said, slowest))) {
+                break;
+            }
+        }
+        Ok(())
+    });
+    generator
+}
+
+fn decode(mut decoder: Decoder, shared: &Shared, mut output: impl FnMut(Output) -> bool) -> Decoder {
+    shared.run("decoder", || {
+        while let Some((said, slowest)) = shared.said.pop() {
+            let began = Instant::now();
+            let pcm = decoder.decode(&said.codes)?;
+            let slowest = slowest.max(began.elapsed());
+            shared.times.lock().unwrap_or_else(PoisonError::into_inner).add(slowest);
+            if !output(Output::Frame { pcm, text: said.text }) {
+                break;
+            }
+        }
+        Ok(())
+    });
+    let failure = shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(error) = failure {
+        output(Output::Failed(error));
+    }
+    decoder
+}

@@ -1,0 +1,130 @@
+//! A complete model of small size with random weights, in the files and layouts that Kyutai publishes.
+//!
+//! It says words and makes sound, neither of which means anything; it exists so that everything around a model can
+//! be run and tested on a machine that could not run a real one.
+
+mod random;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+use moshi::mimi::Mimi;
+use moshi::nn::MaybeQuantizedVarBuilder;
+use serde_json::json;
+
+use self::random::RandomWeights;
+use crate::tokenizer::write_model;
+use crate::{CONFIG, Error, Lm, LmConfig, MIMI, MOSHI, TOKENIZER, mimi_config};
+
+/// Name of the codec's description. The published codec has none, as there is only one of it.
+const MIMI_CONFIG: &str = "mimi_config.json";
+
+/// Name of the quantized weights.
+const QUANTIZED: &str = "model.q8.gguf";
+
+/// Entries of a codebook.
+const CODEBOOK: usize = 128;
+
+/// What is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TinySettings {
+    /// The same seed makes the same model, to the byte.
+    pub seed: u64,
+    /// Whether quantized weights are written, too.
+    pub quantized: bool,
+}
+
+/// Writes a model into `folder`, which is made if need be, and returns the files.
+///
+/// # Errors
+/// [`Error::Exists`] where one of the files is there already; nothing is written then. [`Error::File`] where the
+/// system does not let us write.
+pub fn write(folder: &Path, settings: TinySettings) -> Result<Vec<PathBuf>, Error> {
+    let vocabulary = words::vocabulary();
+    let (lm, mimi) = (lm_json(vocabulary.len()), mimi_json());
+    let mut names = vec![CONFIG, MOSHI[0], MIMI, MIMI_CONFIG, TOKENIZER];
+    names.extend(settings.quantized.then_some(QUANTIZED));
+    let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    if let Some(path) = files.iter().find(|path| path.exists()) {
+        return Err(Error::Exists { path: path.clone() });
+    }
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::File { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(failed(&path))
+    };
+
+    let description = folder.join(CONFIG);
+    let (config, _) = LmConfig::parse(lm.to_string().as_bytes(), &description)?;
+    let weights = RandomWeights::of_lm(settings.seed, config.depformer.clone(), &vocabulary);
+    Lm::new(config, &MaybeQuantizedVarBuilder::Real(weights.source()))?;
+    weights.save(&folder.join(MOSHI[0]))?;
+    if settings.quantized {
+        let path = folder.join(QUANTIZED);
+        let file = std::fs::File::create(&path).map_err(failed(&path))?;
+        quantize(weights.by_rust_name(), file)?;
+    }
+
+    let config = mimi_config::parse(mimi.to_string().as_bytes(), &folder.join(MIMI_CONFIG), 8)?;
+    let weights = RandomWeights::of_mimi(settings.seed);
+    Mimi::new(config, weights.source())?;
+    weights.save(&folder.join(MIMI))?;
+
+    write(MIMI_CONFIG, format!("{mimi:#}\n").as_bytes())?;
+    write(TOKENIZER, &write_model(vocabulary.iter().map(|piece| (piece.text.as_str(), piece.kind))))?;
+    write(CONFIG, format!("{lm:#}\n").as_bytes())?;
+    Ok(files)
+}
+
+/// As Kyutai quantizes: matrices whose rows are whole blocks, all else stays as it is.
+fn quantize(tensors: Vec<(String, Tensor)>, mut file: std::fs::File) -> Result<(), Error> {
+    let mut quantized = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let blocks = tensor.dims().len() == 2 && tensor.dim(1)?.is_multiple_of(32);
+        let kind = if blocks { GgmlDType::Q8_0 } else { GgmlDType::F32 };
+        quantized.push((name, QTensor::quantize(&tensor, kind)?));
+    }
+    let tensors: Vec<_> = quantized.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    Ok(gguf_file::write(&mut file, &[], &tensors)?)
+}
+
+fn lm_json(vocabulary: usize) -> serde_json::Value {
+    json!({
+        "dim": 64, "text_card": vocabulary, "existing_text_padding_id": words::PADDING, "n_q": 16, "dep_q": 8,
+        "card": CODEBOOK, "num_heads": 4, "num_layers": 2, "hidden_scale": 4.5, "causal": true, "layer_scale": null,
+        "context": 250, "max_period": 10000, "gating": "silu", "norm": "rms_norm_f32",
+        "positional_embedding": "rope", "depformer_dim": 32, "depformer_dim_feedforward": 144,
+        "depformer_num_heads": 4, "depformer_num_layers": 2, "depformer_layer_scale": null,
+        "depformer_multi_linear": true, "depformer_context": 8, "depformer_max_period": 10000,
+        "depformer_gating": "silu", "depformer_pos_emb": "none", "depformer_weights_per_step": true,
+        "delays": [0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1],
+        "model_type": "moshi", "moshi_name": MOSHI[0], "mimi_name": MIMI, "mimi_config_name": MIMI_CONFIG,
+        "tokenizer_name": TOKENIZER
+    })
+}
+
+fn mimi_json() -> serde_json::Value {
+    json!({
+        "sample_rate": 24000, "channels": 1, "frame_rate": 12.5,
+        "seanet": {
+            "channels": 1, "dimension": 64, "causal": true, "n_filters": 4, "n_residual_layers": 1,
+            "activation": "ELU", "compress": 2, "dilation_base": 2, "disable_norm_outer_blocks": 0,
+            "kernel_size": 7, "residual_kernel_size": 3, "last_kernel_size": 3, "norm": "none",
+            "pad_mode": "constant", "ratios": [8, 6, 5, 4], "true_skip": true
+        },
+        "quantizer": {
+            "dimension": 32, "n_q": 8, "bins": CODEBOOK, "input_dimension": 64, "output_dimension": 64
+        },
+        "transformer": {
+            "d_model": 64, "num_heads": 4, "num_layers": 2, "causal": true, "layer_scale": 0.01, "context": 250,
+            "conv_layout": true, "max_period": 10000, "gating": "none", "norm": "layer_norm",
+            "positional_embedding": "rope", "dim_feedforward": 128, "input_dimension": 64, "output_dimensions": [64]
+        }
+    })
+}

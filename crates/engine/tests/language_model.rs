@@ -1,0 +1,261 @@
+//! The language model against recorded runs of Kyutai's code.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod common;
+
+use std::collections::HashMap;
+
+use candle_core::Device;
+use candle_core::quantized::gguf_file;
+use common::{Recording, config, difference, path};
+use engine::{Generator, Lm, LmConfig, Sampling};
+
+/// Runs the generator over the recorded codes and compares all that it says.
+#[track_caller]
+fn assert_says(config: LmConfig, weights: &str, recording: &str, forced: bool) {
+    let recording = Recording::open(recording);
+    let mut generator = Generator::new(Lm::load(&path(weights), config).unwrap());
+    let (heard, expected) = (recording.codes("user_codes"), recording.tokens("out_tokens"));
+    let forced = if forced { recording.ids("forced_text") } else { vec![None; heard.len()] };
+    // Twice, because nothing of one conversation may be left in the next.
+    for conversation in 1..=2 {
+        generator.reset(Sampling::GREEDY, conversation);
+        for (step, ((heard, expected), forced)) in heard.iter().zip(&expected).zip(&forced).enumerate() {
+            let said = generator.step(heard, *forced).unwrap();
+            let found: Vec<_> = match said {
+                Some(said) => [said.text].into_iter().chain(said.codes).map(Some).collect(),
+                None => vec![None; expected.len()],
+            };
+            assert_eq!(&found, expected, "conversation {conversation}, step {step}");
+        }
+        assert_eq!(generator.steps(), heard.len() as u64);
+    }
+}
+
+/// Feeds the recorded inputs, so that each step stands for itself, and compares all numbers.
+/// Returns the largest difference of the logits.
+fn teacher_forced(config: LmConfig, weights: &str, recording: &str) -> f32 {
+    let recording = Recording::open(recording);
+    let codebooks = config.generated_codebooks();
+    let mut lm = Lm::load(&path(weights), config).unwrap();
+    let inputs = recording.tokens("model_input");
+    let text_logits = recording.rows("text_logits");
+    let hidden = recording.rows("transformer_out");
+    let (texts, audio) = match codebooks {
+        0 => (Vec::new(), Vec::new()),
+        _ => (recording.ids("gen_text"), recording.codes("gen_audio")),
+    };
+    let audio_logits = if codebooks == 0 { Vec::new() } else { recording.blocks("audio_logits") };
+    let mut worst = 0_f32;
+    for (i, input) in inputs.iter().enumerate() {
+        let step = lm.step(input).unwrap();
+        let found: Vec<f32> = step.hidden.flatten_all().unwrap().to_vec1().unwrap();
+        worst = worst.max(difference(&found, &hidden[i])).max(difference(&step.text_logits, &text_logits[i]));
+        if codebooks > 0 {
+            let mut previous = texts[i].unwrap();
+            for codebook in 0..codebooks {
+                let logits = lm.audio_logits(codebook, previous, &step.hidden).unwrap();
+                worst = worst.max(difference(&logits, &audio_logits[i][codebook]));
+                previous = audio[i][codebook];
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn it_says_what_kyutais_code_says() {
+    assert_says(
+        config("lm_7bshape_config.json"),
+        "lm_7bshape_weights.safetensors",
+        "lm_7bshape_greedy.safetensors",
+        false,
+    );
+}
+
+#[test]
+fn it_says_so_with_an_acoustic_delay_of_two() {
+    let mut config = config("lm_7bshape_config.json");
+    config.delays = [0, 0, 2, 2, 2, 2, 2, 2, 2, 0, 2, 2, 2, 2, 2, 2, 2].to_vec();
+    assert_says(config, "lm_7bshape_weights.safetensors", "lm_7bshape_delay2_greedy.safetensors", false);
+}
+
+#[test]
+fn words_can_be_put_into_its_mouth() {
+    assert_says(
+        config("lm_7bshape_config.json"),
+        "lm_7bshape_weights.safetensors",
+        "lm_7bshape_forced.safetensors",
+        true,
+    );
+}
+
+#[test]
+fn its_numbers_are_those_of_kyutais_code() {
+    for recording in ["greedy", "delay2_greedy", "forced"] {
+        let worst = teacher_forced(
+            config("lm_7bshape_config.json"),
+            "lm_7bshape_weights.safetensors",
+            &format!("lm_7bshape_{recording}.safetensors"),
+        );
+        println!("{recording}: largest difference {worst:e}");
+        assert!(worst < 1e-3, "{recording}: {worst}");
+    }
+}
+
+/// The quantized weights, made into numbers again and stored under the same names: those of Kyutai's Rust crate.
+#[test]
+fn the_names_of_kyutais_rust_crate_are_read() {
+    let mut file = std::fs::File::open(path("lm_7bshape_q8_0.gguf")).unwrap();
+    let content = gguf_file::Content::read(&mut file).unwrap();
+    let tensors: HashMap<_, _> = content
+        .tensor_infos
+        .keys()
+        .map(|name| {
+            let tensor = content.tensor(&mut file, name, &Device::Cpu).unwrap();
+            (name.clone(), tensor.dequantize(&Device::Cpu).unwrap())
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let weights = folder.path().join("model.safetensors");
+    candle_core::safetensors::save(&tensors, &weights).unwrap();
+
+    let config = config("lm_7bshape_config.json");
+    let weights = weights.to_str().unwrap();
+    let recording = "lm_7bshape_q8_0_dequant_greedy.safetensors";
+    assert_says(config.clone(), weights, recording, false);
+    let worst = teacher_forced(config, weights, recording);
+    assert!(worst < 1e-3, "{worst}");
+}
+
+#[test]
+fn quantized_weights_are_close_to_what_they_stand_for() {
+    let config = config("lm_7bshape_config.json");
+    let recording = Recording::open("lm_7bshape_q8_0_dequant_greedy.safetensors");
+    let mut lm = Lm::load(&path("lm_7bshape_q8_0.gguf"), config).unwrap();
+    let (mut error, mut power) = (0.0, 0.0);
+    for (input, expected) in recording.tokens("model_input").iter().zip(recording.rows("text_logits")) {
+        let step = lm.step(input).unwrap();
+        for (found, expected) in step.text_logits.iter().zip(&expected) {
+            error += (found - expected).powi(2);
+            power += expected.powi(2);
+        }
+    }
+    let relative = (error / power).sqrt();
+    println!("q8_0: relative error {relative}");
+    // candle rounds what goes into a quantized layer to eight bits, too; the recording does not.
+    assert!(relative < 0.05, "{relative}");
+}
+
+#[test]
+fn a_model_without_a_voice_works_and_bfloat16_is_read() {
+    let recording = Recording::open("stt_tiny_greedy.safetensors");
+    let worst = teacher_forced(
+        config("stt_tiny_config.json"),
+        "stt_tiny_weights.safetensors",
+        "stt_tiny_greedy.safetensors",
+    );
+    assert!(worst < 1e-3, "{worst}");
+
+    let lm = Lm::load(&path("stt_tiny_weights.safetensors"), config("stt_tiny_config.json")).unwrap();
+    let mut generator = Generator::new(lm);
+    generator.reset(Sampling::GREEDY, 0);
+    for (heard, expected) in recording.codes("input_codes").iter().zip(recording.codes("out_tokens")) {
+        let said = generator.step(heard, None).unwrap().unwrap();
+        assert_eq!((vec![said.text], said.codes), (expected, vec![]));
+    }
+
+    let mut lm = Lm::load(&path("stt_tiny_weights.safetensors"), config("stt_tiny_config.json")).unwrap();
+    for (input, expected) in recording.tokens("model_input").iter().zip(recording.blocks("extra_heads_prob"))
+    {
+        let step = lm.step(input).unwrap();
+        for (found, expected) in lm.extra_heads(&step.hidden).unwrap().iter().zip(&expected) {
+            assert!(difference(found, expected) < 1e-4);
+        }
+    }
+}
+
+/// Kyutai's own test model: shared and low-rank depformer weights, LayerNorm, sinusoidal positions, uneven delays.
+#[test]
+fn kyutais_own_test_passes() {
+    let json = br#"{"delays":[0,1,2,4],"n_q":3,"dep_q":3,"card":32,"text_card":48,"dim":16,"num_layers":2,
+        "num_heads":1,"hidden_scale":1,"context":4,"gating":"none","norm":"layer_norm","positional_embedding":"sin",
+        "depformer_dim":16,"depformer_num_heads":1,"depformer_num_layers":2,"depformer_multi_linear":true,
+        "depformer_weights_per_step":true,"depformer_weights_per_step_schedule":[0,1,1],
+        "depformer_low_rank_embeddings":8,"depformer_gating":"silu","depformer_pos_emb":"sin"}"#;
+    let (config, _) = LmConfig::parse(json, std::path::Path::new("config.json")).unwrap();
+    let delays = config.delays.clone();
+    let codes: Vec<Vec<Vec<i64>>> =
+        Recording::open("kyutai_test_lm_codes.safetensors").tensor("codes").to_vec3().unwrap();
+    let out = Recording::open("kyutai_test_lm_out.safetensors");
+    let logits: Vec<Vec<Vec<Vec<f32>>>> =
+        (0..3).map(|batch| out.tensor("logits").get(batch).unwrap().to_vec3().unwrap()).collect();
+    let text: Vec<Vec<Vec<f32>>> = out.tensor("text_logits").squeeze(1).unwrap().to_vec3().unwrap();
+
+    let mut lm = Lm::load(&path("kyutai_test_lm_model.safetensors"), config).unwrap();
+    let (mut worst, mut compared) = (0_f32, 0);
+    for batch in 0..3 {
+        lm.reset();
+        // What stands in a stream at a step: delayed, with start tokens in front; -1 is nothing.
+        let token = |stream: usize, step: usize| match step.checked_sub(delays[stream]) {
+            Some(at) => u32::try_from(codes[batch][stream][at]).ok(),
+            None => Some(if stream == 0 { 48 } else { 32 }),
+        };
+        for (at, text) in text[batch].iter().enumerate() {
+            let input: Vec<_> = (0..4)
+                .map(|stream| match at {
+                    0 => Some(if stream == 0 { 48 } else { 32 }),
+                    _ => token(stream, at - 1),
+                })
+                .collect();
+            let step = lm.step(&input).unwrap();
+            worst = worst.max(difference(&step.text_logits, text));
+            for codebook in 0..3 {
+                let found = lm.audio_logits(codebook, token(codebook, at).unwrap(), &step.hidden).unwrap();
+                let Some(undelayed) = at.checked_sub(delays[1 + codebook]) else { continue };
+                let expected = &logits[batch][codebook][undelayed];
+                // Where the recording has nothing to compare.
+                if !expected[0].is_nan() {
+                    worst = worst.max(difference(&found, expected));
+                    compared += 1;
+                }
+            }
+        }
+    }
+    println!("largest difference {worst:e}");
+    assert_eq!(compared, 3 * (6 + 5 + 3));
+    assert!(worst < 1e-4, "{worst}");
+}
+
+#[test]
+fn input_that_the_model_can_not_take_is_refused() {
+    let lm = Lm::load(&path("lm_7bshape_weights.safetensors"), config("lm_7bshape_config.json")).unwrap();
+    let mut generator = Generator::new(lm);
+    let code = |error: engine::Error| error.code();
+    assert_eq!(generator.step(&[0; 7], None).map_err(code), Err("engine.input"));
+    generator.reset(Sampling::GREEDY, 0);
+    generator.step(&[64; 8], None).unwrap();
+    let later = (0..3).map(|_| generator.step(&[65; 8], None).map_err(code)).find(Result::is_err);
+    assert_eq!(later, Some(Err("engine.input")), "a code outside of its codebook");
+}
+
+#[test]
+fn weights_of_another_model_are_named() {
+    let load = |weights: &str, config: LmConfig| {
+        let error = Lm::load(&path(weights), config).map(|_| ()).unwrap_err();
+        (error.code(), error.to_string())
+    };
+    let mut deeper = config("lm_7bshape_config.json");
+    deeper.transformer.num_layers = 4;
+    let (code, sentence) = load("lm_7bshape_weights.safetensors", deeper.clone());
+    assert_eq!(code, "engine.missing_tensor", "{sentence}");
+    assert!(sentence.contains("transformer.layers.3."), "{sentence}");
+    assert_eq!(load("lm_7bshape_q8_0.gguf", deeper).0, "engine.damaged");
+    let mut wider = config("lm_7bshape_config.json");
+    wider.text_vocabulary_out = 97;
+    let (code, sentence) = load("lm_7bshape_weights.safetensors", wider);
+    assert_eq!(code, "engine.tensor_shape", "{sentence}");
+    assert!(sentence.contains("text_linear.weight has shape [96, 64]"), "{sentence}");
+    assert_eq!(load("nowhere.safetensors", config("lm_7bshape_config.json")).0, "engine.missing_file");
+    assert_eq!(load("nowhere.gguf", config("lm_7bshape_config.json")).0, "engine.missing_file");
+}
