@@ -10,6 +10,7 @@ const SIZES = [
   ["900x600", SMALL],
   ["1280x800 at 200 %", { width: 640, height: 400 }],
   ["900x600 at 200 %", { width: 450, height: 300 }],
+  ["a tall narrow window", { width: 450, height: 800 }],
   ["2560x1440", { width: 2560, height: 1440 }],
 ] as const;
 

@@ -10,29 +10,32 @@ const SCENES: SceneName[] = [
   "notices", "hostile", "long", "noDevices",
 ];
 
-test.each((["light", "dark"] as const).flatMap((theme) => SCENES.map((scene) => [theme, scene] as const)))(
-  "%s %s",
-  async (theme, scene) => {
-    const page = await open(scene, { theme, atNoon: true });
-    if (scene.startsWith("live")) {
-      await page.evaluate(() => script.playSound());
-      await page.waitForTimeout(3000);
-    }
-    await picture(page, `${scene}-${theme}`);
-  },
-);
-
 const SIZES = { wide: WIDE, small: SMALL, "wide-200": { width: 640, height: 400 }, "small-200": { width: 450, height: 300 } };
 
-test.each(
-  Object.entries(SIZES).flatMap(([name, size]) => (["light", "dark"] as const).map((theme) => [name, theme, size] as const)),
-)("settings and busy, %s %s", async (name, theme, size) => {
-  const page = await open("busy", { theme, size, atNoon: true });
-  await picture(page, `busy-${name}-${theme}`);
-  await page.getByTestId("light-moshi").click();
-  await picture(page, `reason-${name}-${theme}`);
-  await page.getByTestId("light-moshi").click();
-  await page.getByTestId("settings-open").click();
-  await page.waitForTimeout(100);
-  await picture(page, `settings-${name}-${theme}`);
-});
+test.each(["light", "dark"] as const)("every scene, %s", async (theme) => {
+  const page = await open("idle", { theme, atNoon: true });
+  for (const scene of SCENES) {
+    await page.evaluate((name) => script.show(name), scene);
+    if (scene.startsWith("live")) await page.evaluate(() => script.playSound());
+    else await page.evaluate(() => script.stopSound());
+    await page.waitForTimeout(scene.startsWith("live") ? 3000 : 1100);
+    await picture(page, `${scene}-${theme}`);
+  }
+}, 120_000);
+
+test.each(["light", "dark"] as const)("a busy host, its reason and the settings in every size, %s", async (theme) => {
+  const page = await open("busy", { theme, atNoon: true });
+  for (const [name, size] of Object.entries(SIZES)) {
+    await page.setViewportSize(size);
+    await page.waitForTimeout(200);
+    await picture(page, `busy-${name}-${theme}`);
+    await page.getByTestId("light-moshi").click();
+    await picture(page, `reason-${name}-${theme}`);
+    await page.getByTestId("light-moshi").click();
+    await page.getByTestId("settings-open").click();
+    await page.getByTestId("settings").waitFor();
+    await page.waitForTimeout(100);
+    await picture(page, `settings-${name}-${theme}`);
+    await page.getByTestId("settings-close").click();
+  }
+}, 60_000);

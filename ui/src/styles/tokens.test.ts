@@ -46,6 +46,10 @@ test("both themes define the same colours", () => {
   expect(light.size).toBeGreaterThanOrEqual(20);
 });
 
+test("the ground before a theme is chosen is the dark one where the system is dark", () => {
+  expect(tokensOf(":root:not([data-theme]) {").get("ground")).toEqual(token(dark, "ground"));
+});
+
 test("contrast is computed as WCAG says", () => {
   const white = { l: 1, c: 0, h: 0 };
   const black = { l: 0, c: 0, h: 0 };
