@@ -1,0 +1,38 @@
+//! MYCA Voice on the command line.
+
+mod devices;
+mod talk;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Talk with full-duplex speech models.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Talk with a Moshi host.
+    Talk(Box<talk::Args>),
+    /// List microphones and loudspeakers.
+    Devices(devices::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Standard output belongs to what a command is for.
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("MYCA_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .init();
+    match cli.command {
+        Command::Talk(args) => talk::run(*args),
+        Command::Devices(args) => devices::run(&args),
+    }
+}
