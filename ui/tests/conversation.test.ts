@@ -121,6 +121,21 @@ describe("scrolling", () => {
     expect(await page.getByTestId("newest").count()).toBe(0);
   });
 
+  test("stays at the end when the window changes while it scrolls", async () => {
+    const page = await open("tenThousand");
+    await frames(page);
+    const list = page.getByTestId("turns");
+    await list.evaluate((element) => (element.scrollTop -= 5));
+    await frames(page);
+    await list.evaluate((element) => {
+      element.scrollTop += 5;
+      element.style.height = "200px";
+    });
+    await frames(page);
+    expect(await toEnd(page)).toBeLessThan(2);
+    expect(await page.getByTestId("newest").count()).toBe(0);
+  });
+
   test("does not move the words one reads, and offers the way back", async () => {
     const page = await open("tenThousand");
     await frames(page);

@@ -1,8 +1,8 @@
 /* eslint-disable svelte/prefer-svelte-reactivity -- the maps are bookkeeping that nothing on the screen reads */
 import { SvelteSet } from "svelte/reactivity";
 
-/** Closer to the end than this counts as being there: a fraction of a pixel must not stop the following. */
-const END_PX = 24;
+/** Closer to the end than a turn is tall counts as being there: who scrolls to the end need not hit it exactly. */
+const END_PX = 40;
 
 /**
  * Keeps a scrolling list where its reader wants it: at the end while at the end, and otherwise on the same words,
@@ -36,8 +36,13 @@ export class Scrolling {
     });
     this.#sizes.observe(scroller);
     for (const chunk of this.#chunks.keys()) this.#observe(chunk);
+    let topBefore = scroller.scrollTop;
     const scrolled = () => {
-      this.atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < END_PX;
+      const { scrollTop, scrollHeight, clientHeight } = scroller;
+      if (scrollHeight - scrollTop - clientHeight < END_PX) this.atEnd = true;
+      // Only going up leaves the end. Being far from it may just mean that the window changed a moment ago.
+      else if (scrollTop < topBefore) this.atEnd = false;
+      topBefore = scrollTop;
     };
     scroller.addEventListener("scroll", scrolled, { passive: true });
     return () => {
@@ -65,6 +70,10 @@ export class Scrolling {
   toEnd(): void {
     this.atEnd = true;
     this.#scroller?.scrollTo({ top: this.#scroller.scrollHeight });
+  }
+
+  toStart(): void {
+    this.#scroller?.scrollTo({ top: 0 });
   }
 
   #observe(element: Element): void {
