@@ -117,11 +117,18 @@ impl Link {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         loop {
+            if self.writer.is_none() {
+                // Before the session starts there is nothing to be heard.
+                heard = Instant::now();
+            }
             let step = tokio::select! {
                 biased;
                 () = stopped(stop) => return None,
                 message = self.socket.next() => {
-                    heard = Instant::now();
+                    // An answered ping only says that the server's socket lives; its model may hang.
+                    if matches!(message, Some(Ok(Message::Binary(_)))) {
+                        heard = Instant::now();
+                    }
                     self.receive(message).await
                 }
                 Some(frame) = self.mic.recv() => self.send_sound(frame).await,

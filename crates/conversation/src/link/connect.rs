@@ -8,6 +8,7 @@ use rustls::{
 };
 use socket2::SockRef;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
     time::timeout,
 };
@@ -22,6 +23,8 @@ use crate::{machine::Host, problem::LinkError};
 const REACH_LIMIT: Duration = Duration::from_secs(10);
 /// How long TLS and the upgrade may take together.
 const UPGRADE_LIMIT: Duration = Duration::from_secs(20);
+/// How long a server may take to show which protocol it speaks.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
 /// Bytes that may wait in the kernel for a connection that does not move: about two seconds of sound. More would only
 /// arrive too late to matter.
 const SEND_BUFFER: usize = 16 << 10;
@@ -88,9 +91,24 @@ pub(super) async fn connect(host: &Host, tls: &Tls) -> Result<Socket, LinkError>
     let upgrade = client_async_tls_with_config(request, stream, Some(config), Some(connector));
     match timeout(UPGRADE_LIMIT, upgrade).await {
         Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(translate(error, wants_tls)),
+        Ok(Err(error)) => match translate(error, wants_tls) {
+            LinkError::NotMoshi(_) if !wants_tls && speaks_tls(name, port).await => Err(LinkError::WantsTls),
+            error => Err(error),
+        },
         Err(_) => Err(LinkError::NotMoshi("it accepts the connection and says nothing".into())),
     }
+}
+
+/// Whether a server that made no sense in plain text is one that speaks TLS. Such a server answers plain text with a
+/// TLS alert, record type 21, with which nothing else begins.
+async fn speaks_tls(name: &str, port: u16) -> bool {
+    const ALERT: u8 = 21;
+    let ask = async {
+        let mut stream = reach(name.trim_start_matches('[').trim_end_matches(']'), port).await.ok()?;
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.ok()?;
+        stream.read_u8().await.ok()
+    };
+    timeout(PROBE_LIMIT, ask).await.ok().flatten() == Some(ALERT)
 }
 
 async fn reach(name: &str, port: u16) -> Result<TcpStream, LinkError> {
@@ -160,13 +178,6 @@ fn translate(error: tungstenite::Error, wants_tls: bool) -> LinkError {
         },
         tungstenite::Error::Tls(error) => LinkError::Tls(error.to_string()),
         tungstenite::Error::HttpFormat(error) => LinkError::NotMoshi(error.to_string()),
-        tungstenite::Error::Protocol(ProtocolError::HttparseError(error)) if !wants_tls => {
-            // A TLS server answers a plain request with an alert: 0x15, which no HTTP answer begins with.
-            match error {
-                httparse::Error::Version | httparse::Error::Token => LinkError::WantsTls,
-                _ => LinkError::NotMoshi(error.to_string()),
-            }
-        }
         tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             LinkError::NotMoshi("it hangs up on a WebSocket".into())
         }
