@@ -97,6 +97,14 @@ pub enum Error {
         "The model failed while it computed: {0}. Start it again; if that does not help, download it again."
     )]
     Compute(#[from] candle_core::Error),
+    /// The system gives no address to listen at.
+    #[error("{address} can not be listened at: {source}. Name another port, or end the program that has it.")]
+    Address {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The system gives no thread.
     #[error("The system starts no more threads: {source}. End other programs and try again.")]
     Thread {
@@ -127,6 +135,7 @@ impl Error {
             Self::Exists { .. } => "engine.exists",
             Self::Input { .. } => "engine.input",
             Self::Compute(_) => "engine.compute",
+            Self::Address { .. } => "engine.address",
             Self::Thread { .. } => "engine.thread",
             Self::Stopped { .. } => "engine.stopped",
         }

@@ -17,6 +17,7 @@ mod pipeline;
 mod queue;
 mod safetensors;
 mod sampling;
+pub mod serve;
 mod timing;
 pub mod tiny;
 mod tokenizer;

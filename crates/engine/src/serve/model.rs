@@ -1,0 +1,122 @@
+//! A host with a model.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+use wire::{FrameTiming, capability};
+
+use super::{About, Event, Session, SessionOptions, Source};
+use crate::codec::FRAME;
+use crate::{Error, Model, Output, Pipeline, Sampling, Tokenizer};
+
+/// Holds conversations with one model, one after the other.
+#[derive(Debug)]
+pub struct ModelSource {
+    model: Slot,
+    name: String,
+    tokenizer: Arc<Tokenizer>,
+    /// Text tokens that are not said.
+    silent: [u32; 2],
+    sampling: Sampling,
+}
+
+/// The model while nobody talks to it.
+type Slot = Arc<Mutex<State>>;
+
+#[derive(Debug)]
+enum State {
+    Free(Box<Model>),
+    Taken,
+    Lost,
+}
+
+impl ModelSource {
+    /// Holds conversations with `model`. Callers may ask for another sampling; without one it is the model's own, or
+    /// `sampling`.
+    #[must_use]
+    pub fn new(model: Model, sampling: Option<Sampling>) -> Self {
+        let config = model.config();
+        Self {
+            name: model.name().into(),
+            tokenizer: model.tokenizer(),
+            silent: [config.padding, config.end_of_padding],
+            sampling: sampling.unwrap_or(config.sampling),
+            model: Arc::new(Mutex::new(State::Free(Box::new(model)))),
+        }
+    }
+}
+
+impl Source for ModelSource {
+    fn about(&self) -> About {
+        About {
+            server: "myca host".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            model: Some(self.name.clone()),
+            capabilities: [capability::REFUSES_WHEN_BUSY, capability::UNLIMITED].map(Into::into).into(),
+        }
+    }
+
+    fn works(&self) -> bool {
+        !matches!(*lock(&self.model), State::Lost)
+    }
+
+    fn open(&self, options: &SessionOptions, events: mpsc::Sender<Event>) -> Result<Box<dyn Session>, Error> {
+        let model = {
+            let mut state = lock(&self.model);
+            match std::mem::replace(&mut *state, State::Taken) {
+                State::Free(model) => *model,
+                other => {
+                    *state = other;
+                    return Err(Error::Stopped { stage: "model" });
+                }
+            }
+        };
+        // A seed that nobody can foresee, without asking for another crate.
+        let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let (tokenizer, silent) = (Arc::clone(&self.tokenizer), self.silent);
+        let say = move |output| match output {
+            Output::Failed(error) => events.blocking_send(Event::Failed(error)).is_ok(),
+            Output::Frame { pcm, text } => {
+                let piece = tokenizer.piece(text);
+                let silent = silent.contains(&text) || piece.is_empty();
+                // These wait for room; they fail as soon as nobody is there to make any.
+                events.blocking_send(Event::Sound(pcm)).is_ok()
+                    && (silent || events.blocking_send(Event::Text(piece.into())).is_ok())
+            }
+        };
+        let pipeline = Pipeline::start(model, options.sampling(self.sampling), seed, say)
+            .inspect_err(|_| *lock(&self.model) = State::Lost)?;
+        Ok(Box::new(ModelSession { pipeline: Some(pipeline), model: Arc::clone(&self.model) }))
+    }
+}
+
+fn lock(slot: &Slot) -> MutexGuard<'_, State> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+struct ModelSession {
+    pipeline: Option<Pipeline>,
+    model: Slot,
+}
+
+impl Session for ModelSession {
+    fn hear(&mut self, frame: &[f32; FRAME]) -> Option<Event> {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.hear(frame);
+        }
+        None
+    }
+
+    fn timing(&self) -> Option<FrameTiming> {
+        self.pipeline.as_ref().map(Pipeline::timing)
+    }
+}
+
+impl Drop for ModelSession {
+    fn drop(&mut self) {
+        let model = self.pipeline.take().and_then(Pipeline::stop);
+        *lock(&self.model) = model.map_or(State::Lost, |model| State::Free(Box::new(model)));
+    }
+}

@@ -1,0 +1,284 @@
+//! One caller: from the opened WebSocket to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use ogg_opus::{EncoderSettings, PacketDuration, StreamReader, StreamWriter};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use wire::{Frame, FrameTiming, close};
+
+use super::{Event, Host, Session, SessionOptions};
+use crate::Error;
+use crate::codec::FRAME;
+
+/// Messages that may wait for a caller who does not read: some ten seconds of a conversation.
+const WAITING: usize = 256;
+
+/// Events that may wait for this task: it never waits itself.
+const EVENTS: usize = 16;
+
+/// How long a caller has to take the last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How often the caller is told how the host keeps up.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Kind byte of an audio message.
+const AUDIO: u8 = 1;
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The caller said so.
+    Closed,
+    /// The caller is gone without a word.
+    Vanished,
+    /// The caller has given no sign of life.
+    Silent,
+    /// The caller does not read.
+    Slow,
+    /// The host ends.
+    Stopping,
+    /// The host failed.
+    Failed,
+}
+
+/// Serves one caller, or says that somebody else is being served.
+pub(super) async fn run(socket: WebSocket, host: Arc<Host>, options: SessionOptions) {
+    let Ok(permit) = Arc::clone(&host.slot).try_acquire_owned() else {
+        tracing::info!("refused a caller: busy");
+        return refuse(socket, close::BUSY, "Somebody else is talking to this host. Try again later.").await;
+    };
+    if host.stop.is_cancelled() {
+        return refuse(socket, close::GOING_AWAY, "This host is ending.").await;
+    }
+    let (events_sender, events) = mpsc::channel(EVENTS);
+    let source = Arc::clone(&host.source);
+    let opened = spawn_blocking(move || source.open(&options, events_sender)).await;
+    let session = match opened.unwrap_or(Err(Error::Stopped { stage: "model" })) {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::error!(%error, code = error.code(), "no conversation");
+            return refuse(socket, close::INTERNAL, &failure(&error)).await;
+        }
+    };
+    tracing::info!("a conversation begins");
+    let (sink, stream) = socket.split();
+    let (sender, waiting) = mpsc::channel(WAITING);
+    let writer = tokio::spawn(write(sink, waiting));
+    let mut caller = Caller { session, stream, sender, host };
+    let end = caller.talk(events).await.unwrap_or_else(|end| end);
+    tracing::info!(?end, "the conversation is over");
+    let Caller { session, stream, sender, .. } = caller;
+    release(session, permit);
+    say_goodbye(end, &sender);
+    drop(sender);
+    linger(stream, writer).await;
+}
+
+/// Ends the session where it may take a while, and only then lets the next caller in.
+fn release(session: Box<dyn Session>, permit: OwnedSemaphorePermit) {
+    spawn_blocking(move || {
+        drop(session);
+        drop(permit);
+    });
+}
+
+/// What a caller may know of a failure: no paths.
+fn failure(error: &Error) -> String {
+    format!("This host failed ({}). Whoever runs it finds the reason in its log.", error.code())
+}
+
+/// Closes the connection with a sentence and a code.
+async fn refuse(socket: WebSocket, code: u16, sentence: &str) {
+    let (sink, stream) = socket.split();
+    let (sender, waiting) = mpsc::channel(2);
+    let writer = tokio::spawn(write(sink, waiting));
+    // There is room for both.
+    let _ = sender.try_send(frame(&Frame::Error(Bytes::copy_from_slice(sentence.as_bytes()))));
+    let _ = sender.try_send(closing(code, sentence));
+    drop(sender);
+    linger(stream, writer).await;
+}
+
+fn say_goodbye(end: End, sender: &mpsc::Sender<Message>) {
+    let last = match end {
+        End::Closed | End::Vanished => return,
+        End::Silent => closing(close::NORMAL, "No sign of life."),
+        End::Slow => closing(close::NORMAL, "Too slow."),
+        End::Stopping => closing(close::GOING_AWAY, "This host is ending."),
+        End::Failed => closing(close::INTERNAL, "This host failed."),
+    };
+    // Where there is no room, the caller would not read it either.
+    let _ = sender.try_send(last);
+}
+
+/// Lets the last messages out and waits for the caller to have taken them: closing a connection on which something
+/// is unread throws away what is on its way to the other side.
+async fn linger(mut stream: SplitStream<WebSocket>, mut writer: JoinHandle<()>) {
+    let done = async {
+        let _ = (&mut writer).await;
+        while let Some(Ok(message)) = stream.next().await {
+            if matches!(message, Message::Close(_)) {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LAST_WORDS, done).await;
+    writer.abort();
+}
+
+fn closing(code: u16, reason: &str) -> Message {
+    // A close frame has room for 123 bytes of reason.
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+}
+
+fn frame(frame: &Frame) -> Message {
+    Message::Binary(frame.encode())
+}
+
+/// Sends what waits, until nobody sends any more or the connection is over.
+async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Receiver<Message>) {
+    while let Some(message) = waiting.recv().await {
+        let last = matches!(message, Message::Close(_));
+        if sink.send(message).await.is_err() || last {
+            break;
+        }
+    }
+}
+
+/// The caller who holds the host.
+struct Caller {
+    session: Box<dyn Session>,
+    stream: SplitStream<WebSocket>,
+    sender: mpsc::Sender<Message>,
+    host: Arc<Host>,
+}
+
+/// Sound on its way in and out.
+struct Sound {
+    reader: StreamReader,
+    /// What was heard and is no whole frame yet.
+    heard: Vec<f32>,
+    writer: StreamWriter,
+}
+
+impl Caller {
+    /// Talks until something ends it. Both kinds of result are ends; the error is for `?`.
+    async fn talk(&mut self, mut events: mpsc::Receiver<Event>) -> Result<End, End> {
+        let failed = |error: ogg_opus::Error| {
+            tracing::error!(%error, code = error.code(), "no Opus");
+            End::Failed
+        };
+        let mut sound = Sound {
+            reader: StreamReader::new().map_err(failed)?,
+            heard: Vec::with_capacity(2 * FRAME),
+            writer: StreamWriter::with_duration(&EncoderSettings::default(), PacketDuration::Ms40)
+                .map_err(failed)?,
+        };
+        self.greet(&mut sound)?;
+
+        let stop = self.host.stop.clone();
+        let (ping_every, silence_ends) = (self.host.settings.ping_every, self.host.settings.silence_ends);
+        let every = |period| {
+            let mut ticks = interval_at(Instant::now() + period, period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut reports, mut pings) = (every(REPORT_EVERY), every(ping_every));
+        let silence = tokio::time::sleep(silence_ends);
+        tokio::pin!(silence);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(End::Stopping),
+                () = &mut silence => return Ok(End::Silent),
+                message = self.stream.next() => {
+                    silence.as_mut().reset(Instant::now() + silence_ends);
+                    match message {
+                        None | Some(Err(_)) => return Ok(End::Vanished),
+                        Some(Ok(Message::Close(_))) => return Ok(End::Closed),
+                        Some(Ok(Message::Binary(message))) => self.hear(&message, &mut sound)?,
+                        // Text is no part of the protocol; pings are answered by the WebSocket.
+                        Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) => {}
+                    }
+                }
+                event = events.recv() => match event {
+                    Some(event) => self.say(event, &mut sound.writer)?,
+                    None => return Ok(End::Failed),
+                },
+                _ = reports.tick() => self.report()?,
+                _ = pings.tick() => self.send(Message::Ping(Bytes::new()))?,
+            }
+        }
+    }
+
+    /// Says who this is, that it may begin, and sends the sound's headers.
+    fn greet(&self, sound: &mut Sound) -> Result<(), End> {
+        self.tell(None)?;
+        self.send(frame(&Frame::Handshake { version: Some((0, 0)) }))?;
+        self.send(frame(&Frame::Audio(sound.writer.header())))
+    }
+
+    fn report(&self) -> Result<(), End> {
+        match self.session.timing() {
+            Some(timing) => self.tell(Some(timing)),
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&self, timing: Option<FrameTiming>) -> Result<(), End> {
+        let metadata = self.host.about.metadata(timing);
+        self.send(frame(&Frame::Metadata(metadata.to_json().into())))
+    }
+
+    /// Takes a message. Only sound means anything; nothing that comes ends the conversation.
+    fn hear(&mut self, message: &Bytes, sound: &mut Sound) -> Result<(), End> {
+        let Ok(Frame::Audio(bytes)) = Frame::decode(message) else { return Ok(()) };
+        sound.reader.push(&bytes, &mut sound.heard);
+        let mut frames = sound.heard.chunks_exact(FRAME);
+        let mut said = Vec::new();
+        for frame in &mut frames {
+            let Ok(frame) = frame.try_into() else { continue };
+            said.extend(self.session.hear(frame));
+        }
+        let rest = frames.remainder().len();
+        sound.heard.drain(..sound.heard.len() - rest);
+        said.into_iter().try_for_each(|event| self.say(event, &mut sound.writer))
+    }
+
+    fn say(&self, event: Event, writer: &mut StreamWriter) -> Result<(), End> {
+        match event {
+            Event::Text(piece) => self.send(frame(&Frame::Text(piece.into()))),
+            Event::Sound(pcm) => {
+                // As the stock servers: one message for each frame, with two pages of 40 ms.
+                let mut message = BytesMut::with_capacity(1024);
+                message.put_u8(AUDIO);
+                for packet in pcm.chunks_exact(writer.duration().samples()) {
+                    if let Err(error) = writer.write_to(packet, &mut message) {
+                        tracing::warn!(%error, code = error.code(), "a packet was left out");
+                    }
+                }
+                if message.len() > 1 { self.send(Message::Binary(message.freeze())) } else { Ok(()) }
+            }
+            Event::Failed(error) => {
+                tracing::error!(%error, code = error.code(), "the model failed");
+                self.send(frame(&Frame::Error(failure(&error).into())))?;
+                Err(End::Failed)
+            }
+        }
+    }
+
+    /// Puts a message into the queue of a caller who may not read.
+    fn send(&self, message: Message) -> Result<(), End> {
+        self.sender.try_send(message).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => End::Slow,
+            mpsc::error::TrySendError::Closed(_) => End::Vanished,
+        })
+    }
+}

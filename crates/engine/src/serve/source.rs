@@ -1,0 +1,76 @@
+//! What answers in a conversation: a model, or an echo.
+
+use std::fmt::Debug;
+
+use tokio::sync::mpsc;
+use wire::{FrameTiming, HostMetadata};
+
+use super::SessionOptions;
+use crate::Error;
+use crate::codec::FRAME;
+
+/// Who a host says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The program, for example `myca host`.
+    pub server: String,
+    /// Version of the program.
+    pub version: String,
+    /// Name of the model, if there is one.
+    pub model: Option<String>,
+    /// As in [`wire::capability`].
+    pub capabilities: Vec<String>,
+}
+
+impl About {
+    /// The metadata of a session's start, or with `timing` that of its course.
+    pub(super) fn metadata(&self, timing: Option<FrameTiming>) -> HostMetadata {
+        HostMetadata {
+            server: Some(self.server.clone()),
+            version: Some(self.version.clone()),
+            model: self.model.clone(),
+            sample_rate: Some(wire::SAMPLE_RATE),
+            capabilities: self.capabilities.clone(),
+            timing,
+        }
+    }
+}
+
+/// Something that comes out of a conversation.
+#[derive(Debug)]
+pub enum Event {
+    /// One frame of 24 kHz mono sound: [`FRAME`] samples.
+    Sound(Vec<f32>),
+    /// A piece of text in UTF-8, a leading space kept. It may end inside of a character.
+    Text(Vec<u8>),
+    /// Nothing comes any more, for this reason.
+    Failed(Error),
+}
+
+/// What answers, one conversation at a time.
+pub trait Source: Debug + Send + Sync + 'static {
+    /// Who this is.
+    fn about(&self) -> About;
+
+    /// Whether another conversation is possible.
+    fn works(&self) -> bool {
+        true
+    }
+
+    /// Begins a conversation; called where it may take a while. What it says by itself goes to `events`.
+    ///
+    /// # Errors
+    /// [`Error`] where it can not begin.
+    fn open(&self, options: &SessionOptions, events: mpsc::Sender<Event>) -> Result<Box<dyn Session>, Error>;
+}
+
+/// One conversation. Dropping it ends it; that happens where it may take a while, and `events` is closed before.
+pub trait Session: Debug + Send + 'static {
+    /// Gives it one frame of what the caller says, and takes what it says to that at once. Never waits.
+    fn hear(&mut self, frame: &[f32; FRAME]) -> Option<Event>;
+
+    /// How it keeps up with real time, if that is a question.
+    fn timing(&self) -> Option<FrameTiming> {
+        None
+    }
+}
