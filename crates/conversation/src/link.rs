@@ -5,6 +5,7 @@
 
 mod connect;
 mod figures;
+mod unacknowledged;
 
 use std::{
     sync::Arc,

@@ -17,6 +17,7 @@ use tokio_tungstenite::{
     tungstenite::{self, client::IntoClientRequest, error::ProtocolError, protocol::WebSocketConfig},
 };
 
+use super::unacknowledged;
 use crate::{machine::Host, problem::LinkError};
 
 /// How long a name may take to be found, and an address to answer.
@@ -28,9 +29,6 @@ const PROBE_LIMIT: Duration = Duration::from_secs(3);
 /// Bytes that may wait in the kernel for a connection that does not move: about two seconds of sound. More would only
 /// arrive too late to matter.
 const SEND_BUFFER: usize = 16 << 10;
-/// How long the kernel tries to get bytes to a host that does not acknowledge them.
-#[cfg(target_os = "linux")]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
 /// An open WebSocket.
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -148,9 +146,11 @@ fn not_reached(error: &io::Error) -> LinkError {
 fn set_up(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     // Without this a packet of sound waits for the acknowledgement of the one before.
-    let mut results = vec![socket.set_tcp_nodelay(true), socket.set_send_buffer_size(SEND_BUFFER)];
-    #[cfg(target_os = "linux")]
-    results.push(socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+    let results = [
+        socket.set_tcp_nodelay(true),
+        socket.set_send_buffer_size(SEND_BUFFER),
+        unacknowledged::limit(&socket),
+    ];
     for error in results.into_iter().filter_map(Result::err) {
         tracing::debug!(%error, "a socket setting was refused");
     }
