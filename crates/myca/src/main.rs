@@ -1,6 +1,11 @@
 //! MYCA Voice on the command line.
 
 mod devices;
+mod echo;
+mod end;
+mod host;
+mod model;
+mod server;
 mod talk;
 
 use std::process::ExitCode;
@@ -22,6 +27,12 @@ enum Command {
     Talk(Box<talk::Args>),
     /// List microphones and loudspeakers.
     Devices(devices::Args),
+    /// Be a Moshi host: run a model on this machine's processor.
+    Host(host::Args),
+    /// Be a host that says what it hears, to try sound and connections without a model.
+    Echo(echo::Args),
+    /// Make models.
+    Model(model::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,5 +45,8 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Talk(args) => talk::run(*args),
         Command::Devices(args) => devices::run(&args),
+        Command::Host(args) => host::run(args),
+        Command::Echo(args) => echo::run(&args),
+        Command::Model(args) => model::run(args),
     }
 }
