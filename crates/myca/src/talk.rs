@@ -1,7 +1,9 @@
 //! `myca talk`: the same conversation as in the window, in a terminal.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
+#![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
-use std::{collections::HashMap, io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+mod printer;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use audio::{
     DeviceId, SoundConfig,
@@ -11,16 +13,17 @@ use audio::{
     },
     wav,
 };
-use conversation::{
-    CallState, Command, Conversation, Event, Handle, Host, Options, Phase, Problem, ShownTurn, SoundSource,
-};
-use serde_json::{Value, json};
-use store::{Paths, Source, Speaker};
+use conversation::{Command, Conversation, Event, Handle, Host, Options, Phase, Problem, SoundSource};
+use store::Paths;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     sync::mpsc,
     time::{Instant, interval, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
+
+use self::printer::Printer;
+use crate::end;
 
 /// Sample rate of files, where there are no devices that say otherwise.
 const FILE_RATE: u32 = 48_000;
@@ -82,6 +85,11 @@ pub(crate) fn run(args: Args) -> ExitCode {
 }
 
 async fn talk(args: Args) -> ExitCode {
+    let stop = CancellationToken::new();
+    if let Err(error) = end::when_asked(&stop) {
+        eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
+        return ExitCode::FAILURE;
+    }
     let limit = Duration::from_secs(args.handshake_limit.clamp(1, 3_600));
     let host = match Host::new(&args.url, &args.persona, &args.voice, limit) {
         Ok(host) => host,
@@ -116,9 +124,10 @@ async fn talk(args: Args) -> ExitCode {
         }
     };
     handle.send(Command::Talk(Ok(host))).await;
-    let printer = Printer { json: args.json, printed: HashMap::new(), open: None };
-    let end = heard_seconds.map(|seconds| seconds + args.tail).or(args.seconds);
-    let code = follow(handle, events, printer, end).await;
+    let printer = Printer::new(args.json);
+    let heard = heard_seconds.map(|seconds| seconds + args.tail);
+    let seconds = [heard, args.seconds].into_iter().flatten().reduce(f64::min);
+    let code = follow(handle, events, printer, seconds, &stop).await;
     let _ = task.await;
     code
 }
@@ -129,6 +138,7 @@ async fn follow(
     mut events: mpsc::Receiver<Event>,
     mut printer: Printer,
     seconds: Option<f64>,
+    stop: &CancellationToken,
 ) -> ExitCode {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut reading = true;
@@ -144,7 +154,7 @@ async fn follow(
                 if let Event::Call(call) = &event {
                     match call.phase {
                         Phase::Live if end_at.is_none() => {
-                            end_at = seconds.map(|s| Instant::now() + Duration::from_secs_f64(s.max(0.0)));
+                            end_at = seconds.and_then(in_seconds);
                         }
                         Phase::Failed | Phase::TypingOnly => {
                             code = call.problem.as_ref().map_or(ExitCode::FAILURE, fail);
@@ -159,9 +169,9 @@ async fn follow(
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => reading = false,
             },
-            _ = figures.tick(), if printer.json => printer.figures(&handle),
+            _ = figures.tick(), if printer.is_json() => printer.figures(&handle.figures()),
             () = sleep_until(end_at.unwrap_or_else(Instant::now)), if end_at.is_some() => break,
-            () = interrupted() => break,
+            () = stop.cancelled() => break,
         }
     }
     handle.send(Command::Stop).await;
@@ -173,25 +183,9 @@ async fn follow(
     code
 }
 
-#[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
+/// The moment in so many seconds, if the clock gets that far.
+fn in_seconds(seconds: f64) -> Option<Instant> {
+    Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(|wait| Instant::now().checked_add(wait))
 }
 
 /// Devices, or files where they were named. Also tells how long the input file is, in seconds.
@@ -223,187 +217,4 @@ fn sound_source(args: &Args) -> Result<(SoundSource, Option<f64>), String> {
 fn fail(problem: &Problem) -> ExitCode {
     eprintln!("{} {}", problem.what, problem.next);
     ExitCode::FAILURE
-}
-
-/// Prints what happens: words as they come, or every event as JSON.
-struct Printer {
-    json: bool,
-    /// Bytes of each turn that were printed already.
-    printed: HashMap<u64, usize>,
-    /// The turn whose line is not ended yet.
-    open: Option<u64>,
-}
-
-impl Printer {
-    fn event(&mut self, event: &Event) {
-        if self.json {
-            if let Some(json) = to_json(event) {
-                line(&json);
-            }
-            return;
-        }
-        match event {
-            Event::Turns(turns) => turns.iter().for_each(|turn| self.words(turn)),
-            Event::Call(call) => self.note(&describe(call)),
-            Event::Route(route) => {
-                if let Some(error) = &route.error {
-                    let problem = Problem::device(error);
-                    self.note(&format!("{} {}", problem.what, problem.next));
-                }
-            }
-            Event::Saving(Some(problem)) => self.note(&format!("{} {}", problem.what, problem.next)),
-            Event::HistorySetAside(aside) => {
-                self.note(&format!("The history was broken and is kept as {}.", aside.kept_as.display()));
-            }
-            Event::Conversation { .. } | Event::Devices(_) | Event::Saving(None) => {}
-        }
-    }
-
-    /// Prints what is new of a turn.
-    fn words(&mut self, shown: &ShownTurn) {
-        let turn = &shown.turn;
-        if turn.speaker == Speaker::Person && turn.source == Source::Typed {
-            // It stands on the screen already.
-            return;
-        }
-        let done = self.printed.entry(turn.number).or_insert(0);
-        let new = turn.text.get(*done..).unwrap_or_default().to_owned();
-        *done = turn.text.len();
-        if self.open != Some(turn.number) {
-            self.end_line();
-        }
-        let visible: String = new.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        print!("{visible}");
-        self.open = Some(turn.number);
-        if !turn.open {
-            self.end_line();
-        }
-        let _ = std::io::stdout().flush();
-    }
-
-    fn note(&mut self, sentence: &str) {
-        self.end_line();
-        if !sentence.is_empty() {
-            eprintln!("[{sentence}]");
-        }
-    }
-
-    fn end_line(&mut self) {
-        if self.open.take().is_some() {
-            println!();
-        }
-    }
-
-    fn figures(&self, handle: &Handle) {
-        let figures = handle.figures();
-        let Some(sound) = figures.sound else { return };
-        let ms = |d: Option<Duration>| d.map(|d| (d.as_secs_f64() * 1e4).round() / 10.0);
-        let round = |v: f64| (v * 10.0).round() / 10.0;
-        line(&json!({
-            "event": "figures",
-            "capture_ms": ms(sound.capture_delay), "send_ms": ms(figures.link.send_delay),
-            "round_trip_ms": ms(figures.link.round_trip), "host_ms": ms(figures.link.host_delay),
-            "echo_ms": ms(figures.link.echo_delay),
-            "playout_ms": round(sound.playout.delay_ms), "target_ms": round(sound.playout.target_ms),
-            "jitter_ms": round(sound.playout.jitter_ms), "speaker_ms": ms(sound.speaker_delay),
-            "underruns": sound.playout.underruns, "concealed": sound.playout.concealed,
-            "removed": sound.playout.removed, "added": sound.playout.added, "dropped": sound.playout.dropped,
-            "received": sound.playout.received, "mic_lost": sound.mic_lost, "mic_dropped": figures.mic_dropped,
-            "bytes_out": figures.link.bytes_out, "microphone_db": figures.microphone.1.rms_db,
-            "speaker_db": figures.speaker.1.rms_db,
-        }));
-    }
-
-    fn finish(&mut self) {
-        self.end_line();
-    }
-}
-
-fn line(json: &Value) {
-    println!("{json}");
-    let _ = std::io::stdout().flush();
-}
-
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Idle => "idle",
-        Phase::Connecting => "connecting",
-        Phase::WarmingUp => "warming_up",
-        Phase::Busy => "busy",
-        Phase::Live => "live",
-        Phase::Reconnecting => "reconnecting",
-        Phase::TypingOnly => "typing_only",
-        Phase::Failed => "failed",
-    }
-}
-
-fn describe(call: &CallState) -> String {
-    let host = &call.host;
-    let said = match call.phase {
-        Phase::Idle if host.is_empty() => return String::new(),
-        Phase::Idle => "The call has ended".to_owned(),
-        Phase::Connecting => format!("Connecting to {host}"),
-        Phase::WarmingUp | Phase::Busy => match &call.problem {
-            Some(problem) => format!("{} Ctrl+C ends the wait", problem.what),
-            None => format!("{host} is not ready"),
-        },
-        Phase::Live => match &call.server {
-            Some(server) => format!("Connected to {host} ({server}); speak, Ctrl+C ends the call"),
-            None => format!("Connected to {host}; speak, Ctrl+C ends the call"),
-        },
-        Phase::Reconnecting => format!("Connection lost; connecting again, try {}", call.attempt.max(1)),
-        // The problem itself is printed at the end.
-        Phase::TypingOnly | Phase::Failed => return String::new(),
-    };
-    format!("{said}.")
-}
-
-fn problem_json(problem: Option<&Problem>) -> Value {
-    problem.map_or(Value::Null, |p| json!({"code": p.code, "what": p.what, "next": p.next}))
-}
-
-fn to_json(event: &Event) -> Option<Value> {
-    Some(match event {
-        Event::Conversation { id, .. } => json!({"event": "conversation", "id": id}),
-        Event::Call(call) => json!({
-            "event": "call", "phase": phase_name(call.phase), "host": call.host, "attempt": call.attempt,
-            "server": call.server, "model": call.model, "muted": call.muted,
-            "problem": problem_json(call.problem.as_ref()),
-        }),
-        Event::Turns(turns) => {
-            let turns: Vec<Value> = turns
-                .iter()
-                .map(|t| {
-                    let speaker = match t.turn.speaker {
-                        Speaker::Person => "person",
-                        Speaker::Moshi => "moshi",
-                        Speaker::Brain => "brain",
-                    };
-                    let source = match t.turn.source {
-                        Source::Typed => "typed",
-                        Source::Heard => "heard",
-                        Source::Spoken => "spoken",
-                    };
-                    json!({
-                        "number": t.turn.number, "speaker": speaker, "source": source, "text": t.turn.text,
-                        "at_ms": t.turn.at_ms, "open": t.turn.open, "saved": t.saved,
-                    })
-                })
-                .collect();
-            json!({"event": "turns", "turns": turns})
-        }
-        Event::Route(route) => json!({
-            "event": "route", "direction": route.direction.to_string(),
-            "device": route.in_use.as_ref().map(|d| d.id.0.clone()),
-            "chosen": route.chosen.as_ref().map(|d| d.0.clone()), "chosen_missing": route.chosen_missing,
-            "problem": problem_json(route.error.as_ref().map(Problem::device).as_ref()),
-        }),
-        Event::Devices(devices) => json!({
-            "event": "devices", "inputs": devices.inputs.len(), "outputs": devices.outputs.len(),
-        }),
-        Event::Saving(problem) => json!({"event": "saving", "problem": problem_json(problem.as_ref())}),
-        Event::HistorySetAside(aside) => {
-            json!({"event": "history_set_aside", "kept_as": aside.kept_as.display().to_string()})
-        }
-    })
 }
