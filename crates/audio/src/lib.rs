@@ -5,6 +5,7 @@
 //! watches over them. [`Sound`] is the handle to all three.
 
 pub mod device;
+mod listing;
 mod meter;
 pub mod playout;
 pub mod port;
@@ -15,6 +16,7 @@ pub mod wav;
 mod worker;
 
 pub use device::{DeviceError, DeviceId, DeviceInfo, DeviceList, Direction};
+pub use listing::{DeviceWatch, Listed};
 pub use meter::{FLOOR_DB, Level};
 pub use playout::PlayoutStats;
 pub use route::RouteStatus;

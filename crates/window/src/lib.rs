@@ -1,0 +1,18 @@
+//! What the window shows and what it may ask, without the window.
+//!
+//! [`Window`] owns one conversation, the settings, the list of devices and the echo test. What the window shows is one
+//! [`Snapshot`](view::Snapshot); whatever changes it is a [`UiEvent`](view::UiEvent), and both come from one
+//! [state](state) whose transitions are pure. The desktop shell and the tests stand in front of the same interface.
+
+mod bindings;
+mod echo_test;
+mod outbox;
+mod settings;
+mod state;
+mod task;
+mod translate;
+pub mod view;
+
+pub use bindings::typescript;
+pub use settings::SettingsPatch;
+pub use task::{Options, Sink, Window};

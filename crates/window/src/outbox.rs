@@ -1,0 +1,118 @@
+//! Events on their way to the window: at most one of each kind, and one of each turn.
+
+use crate::view::UiEvent;
+
+/// Events that wait at most. Beyond that a batch goes out before its time.
+const MOST: usize = 2_000;
+
+/// Events that wait for the next batch. A later one replaces an earlier one of the same thing in its place, because
+/// each carries a whole.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: Vec<UiEvent>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, event: UiEvent) {
+        if matches!(event, UiEvent::Conversation { .. }) {
+            // Turns of the conversation before are not its own.
+            self.waiting.retain(|waiting| !matches!(waiting, UiEvent::Turn { .. }));
+        }
+        // From the end: a turn that grows is nearly always among the last.
+        if let Some(place) = self.waiting.iter_mut().rev().find(|waiting| replaces(&event, waiting)) {
+            *place = event;
+        } else {
+            self.waiting.push(event);
+        }
+    }
+
+    /// Whether the batch has to go out now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<UiEvent> {
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+fn replaces(new: &UiEvent, old: &UiEvent) -> bool {
+    match (new, old) {
+        (UiEvent::Turn { turn: new }, UiEvent::Turn { turn: old }) => new.id == old.id,
+        // Each holds sound of its own.
+        (UiEvent::Signal { .. }, _) => false,
+        _ => std::mem::discriminant(new) == std::mem::discriminant(old),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::{Level, Route, Signal, Speaker, Turn, TurnSource};
+
+    fn turn(id: &str, text: &str) -> UiEvent {
+        let turn = Turn {
+            id: id.into(),
+            speaker: Speaker::Moshi,
+            source: TurnSource::Spoken,
+            text: text.into(),
+            at_ms: 0,
+            open: true,
+            saved: false,
+        };
+        UiEvent::Turn { turn }
+    }
+
+    fn sent(events: impl IntoIterator<Item = UiEvent>) -> Vec<UiEvent> {
+        let mut outbox = Outbox::default();
+        events.into_iter().for_each(|event| outbox.push(event));
+        outbox.take()
+    }
+
+    #[test]
+    fn a_turn_that_grows_is_sent_once_in_its_place() {
+        let events = sent([turn("1", "a"), turn("2", "x"), turn("1", "ab")]);
+        assert_eq!(events, [turn("1", "ab"), turn("2", "x")]);
+    }
+
+    #[test]
+    fn sound_is_never_replaced() {
+        let level = Level { peak_db: -6.0, rms_db: -20.0 };
+        let signal = |peak| UiEvent::Signal {
+            signal: Signal { mic_peaks: vec![peak], moshi_peaks: vec![], mic: level, moshi: level },
+        };
+        assert_eq!(sent([signal(0.1), signal(0.2)]), [signal(0.1), signal(0.2)]);
+    }
+
+    #[test]
+    fn a_new_conversation_takes_the_old_ones_turns_along() {
+        let begin = UiEvent::Conversation { id: "c".into(), turns: vec![] };
+        assert_eq!(sent([turn("1", "old"), begin.clone(), turn("1", "new")]), [begin, turn("1", "new")]);
+    }
+
+    #[test]
+    fn what_is_one_thing_is_sent_as_it_is_last() {
+        let devices = |name: &str| UiEvent::Devices {
+            devices: crate::view::Devices {
+                input: Route { in_use: Some(name.into()), ..Route::default() },
+                ..crate::view::Devices::default()
+            },
+        };
+        assert_eq!(sent([devices("a"), turn("1", "t"), devices("b")]), [devices("b"), turn("1", "t")]);
+    }
+
+    #[test]
+    fn a_flood_goes_out_before_its_time() {
+        let mut outbox = Outbox::default();
+        let pushed = (1..).take_while(|number| {
+            outbox.push(turn(&number.to_string(), ""));
+            !outbox.is_full()
+        });
+        assert_eq!((pushed.count() + 1, outbox.take().len()), (MOST, MOST));
+        assert!(!outbox.is_full() && outbox.is_empty());
+    }
+}

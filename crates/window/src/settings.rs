@@ -1,0 +1,195 @@
+//! Changing settings: what the window may ask, and what is wrong with what it asked.
+
+use std::time::Duration;
+
+use conversation::{Action, Host, Problem};
+use serde::{Deserialize, Deserializer};
+use store::Settings;
+use ts_rs::TS;
+
+use crate::view::Theme;
+
+/// The wait for a handshake, in seconds: shorter ones fail on every host that reads a persona, longer ones are a typo.
+const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
+
+/// A change. Absent: unchanged. For the two devices null means "follow the system's default"; elsewhere null means
+/// unchanged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[ts(optional_fields = nullable)]
+pub struct SettingsPatch {
+    /// Address of the Moshi host.
+    pub host_address: Option<String>,
+    /// How long to wait for the host's handshake, in seconds.
+    pub handshake_limit_s: Option<u32>,
+    /// Who Moshi is to be.
+    pub persona: Option<String>,
+    /// PersonaPlex voice.
+    pub voice: Option<String>,
+    /// The microphone's id.
+    #[serde(deserialize_with = "present")]
+    #[ts(as = "Option<String>")]
+    pub input_device: Option<Option<String>>,
+    /// The loudspeaker's id.
+    #[serde(deserialize_with = "present")]
+    #[ts(as = "Option<String>")]
+    pub output_device: Option<Option<String>>,
+    /// How the window looks.
+    pub theme: Option<Theme>,
+}
+
+/// A value that is there, even if it is null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl SettingsPatch {
+    /// The settings after the change.
+    ///
+    /// # Errors
+    /// The problem with what was asked; nothing is changed then.
+    pub(crate) fn apply(self, before: &Settings) -> Result<Settings, Problem> {
+        let mut after = before.clone();
+        if let Some(address) = self.host_address {
+            address.trim().clone_into(&mut after.host_address);
+        }
+        if let Some(seconds) = self.handshake_limit_s {
+            if !HANDSHAKE_LIMIT_S.contains(&seconds) {
+                return Err(bad_limit());
+            }
+            after.handshake_limit_s = seconds;
+        }
+        if let Some(persona) = self.persona {
+            after.persona = persona;
+        }
+        if let Some(voice) = self.voice {
+            after.voice = voice;
+        }
+        if let Some(device) = self.input_device {
+            after.input_device = device;
+        }
+        if let Some(device) = self.output_device {
+            after.output_device = device;
+        }
+        if let Some(theme) = self.theme {
+            after.theme = theme.into();
+        }
+        let asks_a_host = (&after.host_address, &after.persona, &after.voice)
+            != (&before.host_address, &before.persona, &before.voice);
+        if asks_a_host {
+            check(&after)?;
+        }
+        Ok(after)
+    }
+}
+
+/// Whether a host could be called with these settings. No address is a setting, too: a persona can be written before
+/// there is a host.
+fn check(settings: &Settings) -> Result<(), Problem> {
+    let address = match settings.host_address.as_str() {
+        "" => "localhost",
+        address => address,
+    };
+    Host::new(address, &settings.persona, &settings.voice, Duration::ZERO).map(|_| ())
+}
+
+/// The host of these settings, or what stands in the way of calling it.
+pub(crate) fn host(settings: &Settings) -> Result<Host, Problem> {
+    let limit = Duration::from_secs(settings.handshake_limit_s.into());
+    Host::new(&settings.host_address, &settings.persona, &settings.voice, limit)
+}
+
+fn bad_limit() -> Problem {
+    Problem::new(
+        "settings.handshake_limit",
+        "The wait for an answer cannot be that long or that short.",
+        format!(
+            "Write a number of seconds from {} to {}.",
+            HANDSHAKE_LIMIT_S.start(),
+            HANDSHAKE_LIMIT_S.end()
+        ),
+        &[],
+    )
+}
+
+/// Settings that hold, but are not on disk.
+pub(crate) fn not_kept(error: &store::SettingsError) -> Problem {
+    Problem::new(
+        "settings.not_kept",
+        format!("The change holds until MYCA Voice ends, but cannot be kept: {error}."),
+        "Free some space or make the folder writable, then change it again.",
+        &[],
+    )
+}
+
+/// A settings file that was broken.
+pub(crate) fn were_broken(aside: &store::SetAside) -> Problem {
+    Problem::new(
+        "settings.set_aside",
+        format!("The settings could not be read ({}) and start afresh.", aside.reason),
+        format!("The broken file is kept as {}.", aside.kept_as.display()),
+        &[Action::OpenHostSettings],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(json: &str) -> SettingsPatch {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn what_is_absent_stays_and_null_devices_follow_the_system() {
+        let before = Settings {
+            host_address: "gpu:1".into(),
+            input_device: Some("usb".into()),
+            output_device: Some("hdmi".into()),
+            ..Settings::default()
+        };
+        let after = patch(r#"{"inputDevice":null,"persona":null}"#).apply(&before).unwrap();
+        assert_eq!(after, Settings { input_device: None, ..before });
+    }
+
+    #[test]
+    fn everything_can_be_changed_at_once() {
+        let all = r#"{"hostAddress":" wss://h ","handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
+                      "inputDevice":"i","outputDevice":"o","theme":"dark"}"#;
+        let expected = Settings {
+            host_address: "wss://h".into(),
+            handshake_limit_s: 30,
+            persona: "p".into(),
+            voice: "NATM1.pt".into(),
+            input_device: Some("i".into()),
+            output_device: Some("o".into()),
+            theme: store::Theme::Dark,
+        };
+        assert_eq!(patch(all).apply(&Settings::default()).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_no_host_would_take_is_refused_beside_its_field() {
+        let code = |json: &str| patch(json).apply(&Settings::default()).unwrap_err().code;
+        assert_eq!(code(r#"{"hostAddress":"ftp://h"}"#), "host.bad_address");
+        assert_eq!(code(r#"{"hostAddress":"ws://me:secret@h"}"#), "host.secret_in_address");
+        assert_eq!(code(r#"{"voice":"../x.pt"}"#), "persona.unknown_voice");
+        assert_eq!(code(r#"{"handshakeLimitS":4}"#), "settings.handshake_limit");
+        let long = format!(r#"{{"persona":"{}"}}"#, "x".repeat(8_000));
+        assert_eq!(code(&long), "persona.too_long");
+    }
+
+    #[test]
+    fn an_address_can_be_taken_out_again() {
+        let before = Settings { host_address: "gpu:1".into(), ..Settings::default() };
+        let after = patch(r#"{"hostAddress":""}"#).apply(&before).unwrap();
+        assert_eq!(after.host_address, "");
+        assert_eq!(host(&after).unwrap_err().code, "host.none");
+    }
+
+    #[test]
+    fn a_device_can_be_chosen_while_an_old_address_is_broken() {
+        let before = Settings { host_address: "ftp://h".into(), ..Settings::default() };
+        assert!(patch(r#"{"inputDevice":"usb"}"#).apply(&before).is_ok());
+    }
+}

@@ -1,0 +1,58 @@
+//! The status lights: what is true, in a few words.
+
+use audio::{DeviceError, RouteStatus};
+use conversation::Problem;
+
+use super::{Call, Light, LightId, LightState, Phase};
+
+/// The light of a microphone or loudspeaker. `open`: whether sound is meant to be open; `nothing`: why there is nothing
+/// that could be opened.
+pub(super) fn device(
+    id: LightId,
+    route: Option<&RouteStatus>,
+    nothing: Option<&DeviceError>,
+    open: bool,
+    muted: bool,
+) -> Light {
+    let error = route.and_then(|route| route.error.as_ref());
+    let in_use = route.and_then(|route| route.in_use.as_ref());
+    let (state, what, problem) = match (in_use, error.or(nothing)) {
+        (Some(device), _) if muted => (LightState::Off, format!("Muted: {}", device.name), None),
+        // Where the chosen device fails, another one serves.
+        (Some(device), _) => (LightState::Well, device.name.clone(), error.map(Problem::device)),
+        (None, Some(error)) => wrong(error),
+        (None, None) if open => (LightState::Waiting, "Opening".to_owned(), None),
+        (None, None) => (LightState::Off, "Closed until you talk.".to_owned(), None),
+    };
+    Light { id, state, what, since_ms: 0, problem: problem.map(Into::into) }
+}
+
+fn wrong(error: &DeviceError) -> (LightState, String, Option<Problem>) {
+    let problem = Problem::device(error);
+    (LightState::Wrong, problem.what.clone(), Some(problem))
+}
+
+/// The light of the Moshi host.
+pub(super) fn moshi(call: &Call, no_address: bool) -> Light {
+    let (state, what) = match call.phase {
+        Phase::Idle if no_address => (LightState::Off, "No host is set up."),
+        Phase::Idle => (LightState::Off, "Not connected."),
+        Phase::Connecting => (LightState::Waiting, "Connecting"),
+        Phase::WarmingUp => (LightState::Waiting, "Preparing"),
+        Phase::Busy => (LightState::Waiting, "Busy with someone else"),
+        Phase::Live => (LightState::Well, "Listens and talks"),
+        Phase::Reconnecting => (LightState::Waiting, "Connecting again"),
+        Phase::TypingOnly => (LightState::Off, "Lost; typing goes on."),
+        Phase::Failed => (LightState::Wrong, "Does not answer"),
+    };
+    let problem = match call.phase {
+        Phase::Idle if no_address => Some(Problem::no_host().into()),
+        _ => call.problem.clone(),
+    };
+    // A problem that is told apart by its code says more than the phase does.
+    let what = match (call.phase, &problem) {
+        (Phase::Failed, Some(problem)) => problem.what.clone(),
+        _ => what.to_owned(),
+    };
+    Light { id: LightId::Moshi, state, what, since_ms: 0, problem }
+}

@@ -1,0 +1,154 @@
+//! From the conversation's types to the window's. Nothing is decided here.
+
+use audio::{DeviceInfo, DeviceList, FLOOR_DB, RouteStatus};
+use conversation::{CallState, ShownTurn};
+
+use crate::view;
+
+impl From<store::Theme> for view::Theme {
+    fn from(theme: store::Theme) -> Self {
+        match theme {
+            store::Theme::System => Self::System,
+            store::Theme::Light => Self::Light,
+            store::Theme::Dark => Self::Dark,
+        }
+    }
+}
+
+impl From<view::Theme> for store::Theme {
+    fn from(theme: view::Theme) -> Self {
+        match theme {
+            view::Theme::System => Self::System,
+            view::Theme::Light => Self::Light,
+            view::Theme::Dark => Self::Dark,
+        }
+    }
+}
+
+impl From<&store::Settings> for view::Settings {
+    fn from(settings: &store::Settings) -> Self {
+        let settings = settings.clone();
+        Self {
+            host_address: settings.host_address,
+            handshake_limit_s: settings.handshake_limit_s,
+            persona: settings.persona,
+            voice: settings.voice,
+            input_device: settings.input_device,
+            output_device: settings.output_device,
+            theme: settings.theme.into(),
+        }
+    }
+}
+
+impl From<conversation::Action> for view::Action {
+    fn from(action: conversation::Action) -> Self {
+        match action {
+            conversation::Action::Talk => Self::Talk,
+            conversation::Action::Stop => Self::Stop,
+            conversation::Action::OpenHostSettings => Self::OpenHostSettings,
+            conversation::Action::OpenAudioSettings => Self::OpenAudioSettings,
+            conversation::Action::OpenPersonaSettings => Self::OpenPersonaSettings,
+            conversation::Action::NewConversation => Self::NewConversation,
+        }
+    }
+}
+
+impl From<conversation::Problem> for view::Problem {
+    fn from(problem: conversation::Problem) -> Self {
+        Self {
+            code: problem.code.to_owned(),
+            what: problem.what,
+            next: problem.next,
+            actions: problem.actions.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<conversation::Phase> for view::Phase {
+    fn from(phase: conversation::Phase) -> Self {
+        match phase {
+            conversation::Phase::Idle => Self::Idle,
+            conversation::Phase::Connecting => Self::Connecting,
+            conversation::Phase::WarmingUp => Self::WarmingUp,
+            conversation::Phase::Busy => Self::Busy,
+            conversation::Phase::Live => Self::Live,
+            conversation::Phase::Reconnecting => Self::Reconnecting,
+            conversation::Phase::TypingOnly => Self::TypingOnly,
+            conversation::Phase::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<CallState> for view::Call {
+    fn from(call: CallState) -> Self {
+        Self {
+            phase: call.phase.into(),
+            since_ms: call.since_ms,
+            limit_s: call.limit.map(|limit| limit.as_secs()),
+            attempt: call.attempt,
+            retry_at_ms: call.retry_at_ms,
+            host: call.host,
+            server: call.server,
+            model: call.model,
+            problem: call.problem.map(Into::into),
+            muted: call.muted,
+        }
+    }
+}
+
+/// A turn, known to be on disk or not.
+pub(crate) fn turn(turn: store::Turn, saved: bool) -> view::Turn {
+    view::Turn {
+        id: turn.number.to_string(),
+        speaker: match turn.speaker {
+            store::Speaker::Person => view::Speaker::Person,
+            store::Speaker::Moshi => view::Speaker::Moshi,
+            store::Speaker::Brain => view::Speaker::Brain,
+        },
+        source: match turn.source {
+            store::Source::Typed => view::TurnSource::Typed,
+            store::Source::Heard => view::TurnSource::Heard,
+            store::Source::Spoken => view::TurnSource::Spoken,
+        },
+        text: turn.text,
+        at_ms: turn.at_ms,
+        open: turn.open,
+        saved,
+    }
+}
+
+impl From<ShownTurn> for view::Turn {
+    fn from(shown: ShownTurn) -> Self {
+        turn(shown.turn, shown.saved)
+    }
+}
+
+impl From<&DeviceInfo> for view::Device {
+    fn from(device: &DeviceInfo) -> Self {
+        Self { id: device.id.0.clone(), name: device.name.clone(), is_default: device.is_default }
+    }
+}
+
+/// Microphones and loudspeakers of a list.
+pub(crate) fn devices(list: &DeviceList) -> (Vec<view::Device>, Vec<view::Device>) {
+    let all = |devices: &[DeviceInfo]| devices.iter().map(Into::into).collect();
+    (all(&list.inputs), all(&list.outputs))
+}
+
+impl From<&RouteStatus> for view::Route {
+    fn from(route: &RouteStatus) -> Self {
+        Self {
+            chosen: route.chosen.as_ref().map(|id| id.0.clone()),
+            in_use: route.in_use.as_ref().map(|device| device.name.clone()),
+            chosen_missing: route.chosen_missing,
+        }
+    }
+}
+
+impl From<audio::Level> for view::Level {
+    fn from(level: audio::Level) -> Self {
+        // JSON has no number for the level of perfect silence.
+        let above_floor = |db: f32| if db.is_finite() { db.max(FLOOR_DB) } else { FLOOR_DB };
+        Self { peak_db: above_floor(level.peak_db), rms_db: above_floor(level.rms_db) }
+    }
+}

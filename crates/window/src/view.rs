@@ -1,0 +1,463 @@
+//! The types that cross into the window. Times are milliseconds since 1970, sound levels dBFS.
+//!
+//! `cargo xtask bindings` writes them out as TypeScript; whatever is public here is what the window can rely on.
+
+use serde::Serialize;
+use ts_rs::TS;
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Nothing is going on.
+    Idle,
+    /// The host is being reached.
+    Connecting,
+    /// The host answers and prepares.
+    WarmingUp,
+    /// Somebody else holds the host.
+    Busy,
+    /// Moshi hears and speaks.
+    Live,
+    /// The connection was lost and is being made again.
+    Reconnecting,
+    /// The host was lost for good; the conversation goes on in text.
+    TypingOnly,
+    /// The call did not come about.
+    Failed,
+}
+
+/// What a problem's button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Begin talking (again).
+    Talk,
+    /// Stop waiting.
+    Stop,
+    /// Open the host's settings.
+    OpenHostSettings,
+    /// Open the sound settings.
+    OpenAudioSettings,
+    /// Open the persona's settings.
+    OpenPersonaSettings,
+    /// Begin a new conversation.
+    NewConversation,
+}
+
+/// A problem. Told apart by its code; the sentences are for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Stable, dotted.
+    pub code: String,
+    /// What happened, one sentence.
+    pub what: String,
+    /// What to do, one sentence.
+    pub next: String,
+    /// What can be done with one click.
+    pub actions: Vec<Action>,
+}
+
+/// The call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since when.
+    pub since_ms: i64,
+    /// How long it may stay so before it is given up, in seconds.
+    pub limit_s: Option<u64>,
+    /// How many tries this one is, from 1; 0 where none is under way.
+    pub attempt: u32,
+    /// When the next try begins.
+    pub retry_at_ms: Option<i64>,
+    /// The host's address as it is shown; empty where none is set.
+    pub host: String,
+    /// What the host says that it is.
+    pub server: Option<String>,
+    /// The model that it says it runs.
+    pub model: Option<String>,
+    /// Why the call does not go as it should.
+    pub problem: Option<Problem>,
+    /// Whether the microphone is muted.
+    pub muted: bool,
+}
+
+/// What a light stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum LightId {
+    /// The microphone.
+    Microphone,
+    /// The loudspeaker.
+    Speaker,
+    /// The Moshi host.
+    Moshi,
+}
+
+/// What a light shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum LightState {
+    /// It works.
+    Well,
+    /// It is being waited for.
+    Waiting,
+    /// It does not work.
+    Wrong,
+    /// It is not in use.
+    Off,
+}
+
+/// A status light.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Light {
+    /// What it stands for.
+    pub id: LightId,
+    /// What it shows.
+    pub state: LightState,
+    /// What is true, in a few words.
+    pub what: String,
+    /// Since when.
+    pub since_ms: i64,
+    /// Why it is not well.
+    pub problem: Option<Problem>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Speaker {
+    /// The person.
+    Person,
+    /// Moshi.
+    Moshi,
+    /// The brain.
+    Brain,
+}
+
+/// How a turn came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum TurnSource {
+    /// Typed.
+    Typed,
+    /// Heard by a recogniser.
+    Heard,
+    /// Spoken by Moshi.
+    Spoken,
+}
+
+/// A turn of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Turn {
+    /// Unique within the conversation.
+    pub id: String,
+    /// Who speaks.
+    pub speaker: Speaker,
+    /// How it came about.
+    pub source: TurnSource,
+    /// The words. From outside: only ever shown as text.
+    pub text: String,
+    /// When it began.
+    pub at_ms: i64,
+    /// Whether it still grows.
+    pub open: bool,
+    /// Whether it is on disk.
+    pub saved: bool,
+}
+
+/// A sound level in dBFS; the floor is -90.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Level {
+    /// The highest peak.
+    pub peak_db: f32,
+    /// Root mean square.
+    pub rms_db: f32,
+}
+
+/// Sound since the last event. Peaks: one value from 0 to 1 per 20 ms.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Signal {
+    /// Peaks of the microphone.
+    pub mic_peaks: Vec<f32>,
+    /// Peaks of what is played.
+    pub moshi_peaks: Vec<f32>,
+    /// The microphone's level.
+    pub mic: Level,
+    /// The level of what is played.
+    pub moshi: Level,
+}
+
+/// A stage on the way of a sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    /// From the air to the socket.
+    Microphone,
+    /// There and back.
+    Network,
+    /// What the host takes for a frame.
+    Host,
+    /// The playout buffer.
+    Buffer,
+    /// From the playout buffer to the air.
+    Speaker,
+}
+
+/// How long a stage takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct StageTime {
+    /// The stage.
+    pub stage: Stage,
+    /// Its time, where it is measured.
+    pub ms: Option<f64>,
+}
+
+/// The way of a sound, stage by stage, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Latency {
+    /// All stages, in the order of the way.
+    pub stages: Vec<StageTime>,
+    /// Their sum, once all but the host's are measured.
+    pub total_ms: Option<f64>,
+    /// What the playout buffer aims at.
+    pub target_buffer_ms: Option<f64>,
+    /// How unevenly sound arrives.
+    pub jitter_ms: Option<f64>,
+    /// How often the playout buffer ran empty.
+    pub underruns: u64,
+    /// Sound made up where some was missing.
+    pub concealed_ms: f64,
+    /// Sound thrown away to catch up.
+    pub dropped_ms: f64,
+}
+
+/// A microphone or loudspeaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// Stable.
+    pub id: String,
+    /// To show.
+    pub name: String,
+    /// Whether the system uses it by default.
+    pub is_default: bool,
+}
+
+/// Which device a direction goes through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// The chosen device's id; null follows the system's default.
+    pub chosen: Option<String>,
+    /// The name of the device in use.
+    pub in_use: Option<String>,
+    /// Whether the chosen device is not there.
+    pub chosen_missing: bool,
+}
+
+/// The devices of this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Devices {
+    /// Name of the sound system; empty where none answers.
+    pub system: String,
+    /// Microphones.
+    pub inputs: Vec<Device>,
+    /// Loudspeakers.
+    pub outputs: Vec<Device>,
+    /// The microphone's route.
+    pub input: Route,
+    /// The loudspeaker's route.
+    pub output: Route,
+}
+
+/// How the window looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Theme {
+    /// As the system has it.
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// What a person can set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// Address of the Moshi host, as typed; empty where none is set.
+    pub host_address: String,
+    /// How long to wait for the host's handshake, in seconds.
+    pub handshake_limit_s: u32,
+    /// Who Moshi is to be; empty for the default.
+    pub persona: String,
+    /// PersonaPlex voice; empty for the default.
+    pub voice: String,
+    /// The microphone's id; null follows the system's default.
+    pub input_device: Option<String>,
+    /// The loudspeaker's id; null follows the system's default.
+    pub output_device: Option<String>,
+    /// How the window looks.
+    pub theme: Theme,
+}
+
+/// How grave a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Something is wrong.
+    Error,
+}
+
+/// Something to tell that belongs to no control.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// Unique; a notice with the same id replaces the one before.
+    pub id: String,
+    /// How grave it is.
+    pub level: NoticeLevel,
+    /// What it says.
+    pub problem: Problem,
+    /// Since when.
+    pub at_ms: i64,
+}
+
+/// Where the echo test stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum EchoTestState {
+    /// Not running.
+    Off,
+    /// Starting.
+    Starting,
+    /// The person hears their own microphone.
+    Running,
+    /// It could not start, or ended by itself.
+    Failed,
+}
+
+/// The echo test.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct EchoTest {
+    /// Where it stands.
+    pub state: EchoTestState,
+    /// From the air at the microphone to the air at the loudspeaker, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Why it failed.
+    pub problem: Option<Problem>,
+}
+
+/// The program itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct AppInfo {
+    /// Its version.
+    pub version: String,
+    /// The folder with the conversations, to show.
+    pub data_folder: String,
+}
+
+/// Everything that the window shows.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The program.
+    pub app: AppInfo,
+    /// The call.
+    pub call: Call,
+    /// The status lights, in their order.
+    pub lights: Vec<Light>,
+    /// The conversation that goes on.
+    pub conversation_id: String,
+    /// Its turns, oldest first.
+    pub turns: Vec<Turn>,
+    /// What is set.
+    pub settings: Settings,
+    /// Voices that can be chosen.
+    pub voices: Vec<String>,
+    /// Microphones and loudspeakers.
+    pub devices: Devices,
+    /// The way of a sound.
+    pub latency: Latency,
+    /// What there is to tell.
+    pub notices: Vec<Notice>,
+    /// The echo test.
+    pub echo_test: EchoTest,
+}
+
+/// A change of the snapshot. Each carries a whole, so that applying one twice does no harm.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum UiEvent {
+    /// The call.
+    Call {
+        /// As it is now.
+        call: Call,
+    },
+    /// The status lights.
+    Lights {
+        /// As they are now.
+        lights: Vec<Light>,
+    },
+    /// A turn is new or changed.
+    Turn {
+        /// As it is now.
+        turn: Turn,
+    },
+    /// Another conversation goes on.
+    Conversation {
+        /// Its id.
+        id: String,
+        /// Its turns.
+        turns: Vec<Turn>,
+    },
+    /// The devices.
+    Devices {
+        /// As they are now.
+        devices: Devices,
+    },
+    /// The settings.
+    Settings {
+        /// As they are now.
+        settings: Settings,
+    },
+    /// Sound since the last event of this kind.
+    Signal {
+        /// The sound.
+        signal: Signal,
+    },
+    /// The way of a sound.
+    Latency {
+        /// As it is now.
+        latency: Latency,
+    },
+    /// The notices.
+    Notices {
+        /// Those that stand now.
+        notices: Vec<Notice>,
+    },
+    /// The echo test.
+    #[serde(rename_all = "camelCase")]
+    EchoTest {
+        /// As it is now.
+        echo_test: EchoTest,
+    },
+}

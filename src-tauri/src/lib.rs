@@ -1,0 +1,101 @@
+//! The desktop shell: a window in front of [`window::Window`], and nothing in it that thinks.
+
+mod args;
+mod commands;
+mod end;
+mod marks;
+mod webview;
+
+use std::env;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use store::{Paths, SettingsFile};
+use tauri::RunEvent;
+use tracing_subscriber::EnvFilter;
+use window::{Options, Window};
+
+use crate::args::Args;
+
+/// Threads for what waits: the network, timers, the window's wishes. Sound has threads of its own.
+const WORKERS: usize = 2;
+
+/// Runs the app until its window is closed.
+#[must_use]
+pub fn run() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("MYCA_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(io::stderr)
+        .init();
+    if let Err(error) = webview::prepare() {
+        tracing::warn!(%error, "the window may stay empty");
+    }
+    match serve(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without a window and without a terminal there is nobody else to tell.
+            let _ = writeln!(io::stderr(), "MYCA Voice cannot start: {error}.");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: Args) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    tauri::async_runtime::set(runtime.handle().clone());
+    let (window, task) = runtime.block_on(async { Window::start(options(&args)?) })?;
+    if args.talk {
+        let window = window.clone();
+        runtime.spawn(async move { window.talk().await });
+    }
+    let app = tauri::Builder::default()
+        .manage(window.clone())
+        .setup(|app| Ok(end::when_asked(app.handle())?))
+        .invoke_handler(tauri::generate_handler![
+            commands::snapshot,
+            commands::subscribe,
+            commands::talk,
+            commands::stop,
+            commands::set_muted,
+            commands::send_text,
+            commands::change_settings,
+            commands::new_conversation,
+            commands::start_echo_test,
+            commands::stop_echo_test,
+            commands::dismiss_notice,
+        ])
+        .build(tauri::generate_context!())?;
+    let mut task = Some(task);
+    app.run(move |_, event| {
+        // The window has gone already. The loop never returns, so what has to end well ends here.
+        if let (RunEvent::Exit, Some(task)) = (event, task.take()) {
+            runtime.block_on(end::end(&window, task));
+        }
+    });
+    Ok(())
+}
+
+fn options(args: &Args) -> io::Result<Options> {
+    let paths = Paths::of_user().map_err(io::Error::other)?;
+    let (settings, settings_aside) = SettingsFile::open(&paths.settings());
+    Ok(Options {
+        sound: Arc::new(|| Box::new(audio::device::native)),
+        settings,
+        settings_aside,
+        history: Some(paths.history()),
+        data_folder: paths.data().display().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: args.host.clone(),
+        program: companion("myca")?,
+    })
+}
+
+/// A program of ours that lies beside this one.
+fn companion(name: &str) -> io::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name(format!("{name}{}", env::consts::EXE_SUFFIX)))
+}
