@@ -346,3 +346,6 @@ pub(crate) fn has_sound(phase: Phase) -> bool {
         Phase::Idle | Phase::TypingOnly | Phase::Failed => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
