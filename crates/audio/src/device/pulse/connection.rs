@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{self, BufReader, Cursor, Read, Write},
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use pulseaudio::protocol::{
@@ -14,7 +14,10 @@ use pulseaudio::protocol::{
     TagStructReader,
 };
 
-use super::{super::DeviceError, ANSWER_LIMIT};
+use super::{
+    super::{DeviceError, Direction},
+    ANSWER_LIMIT,
+};
 
 /// No message from a sound server is larger: sound comes in pieces of tens of kilobytes.
 const LARGEST_MESSAGE: u32 = 4 << 20;
@@ -36,6 +39,40 @@ pub(super) enum Message<'a> {
     Sound(&'a [u8]),
 }
 
+/// Why a request was not done.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server cannot be understood any more, or not be reached.
+    Connection(DeviceError),
+    /// The server says no.
+    Refused(PulseError),
+}
+
+impl Failure {
+    /// What it means for a device that the request was about.
+    pub(super) fn of(self, direction: Direction) -> DeviceError {
+        match self {
+            Self::Connection(error) => error,
+            Self::Refused(PulseError::AccessDenied) => DeviceError::Refused(direction),
+            Self::Refused(PulseError::NoEntity) => DeviceError::NotFound(direction),
+            Self::Refused(PulseError::Busy) => DeviceError::Busy(direction),
+            Self::Refused(error) => {
+                DeviceError::Failed { direction, reason: format!("the sound server refuses: {error}") }
+            }
+        }
+    }
+}
+
+impl From<Failure> for DeviceError {
+    /// What it means where no device is asked for.
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Connection(error) => error,
+            Failure::Refused(error) => Self::NoSystem(format!("the sound server refuses: {error}")),
+        }
+    }
+}
+
 /// A connection. Reading blocks; it belongs to one thread.
 pub(super) struct Connection {
     socket: BufReader<UnixStream>,
@@ -49,10 +86,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects and introduces this program.
-    pub(super) fn open() -> Result<Self, DeviceError> {
+    /// Connects to the server that listens at `path`, and introduces this program.
+    pub(super) fn open(path: &Path) -> Result<Self, DeviceError> {
         let no_system = |error: io::Error| DeviceError::NoSystem(error.to_string());
-        let path = socket_path().ok_or_else(|| DeviceError::NoSystem("no sound server is running".into()))?;
         let socket = UnixStream::connect(path).map_err(no_system)?;
         socket.set_read_timeout(Some(ANSWER_LIMIT)).map_err(no_system)?;
         socket.set_write_timeout(Some(ANSWER_LIMIT)).map_err(no_system)?;
@@ -100,23 +136,23 @@ impl Connection {
     pub(super) fn request<R: CommandReply + TagStructRead>(
         &mut self,
         command: &Command,
-    ) -> Result<R, DeviceError> {
+    ) -> Result<R, Failure> {
         let number = self.send(command).map_err(failed)?;
         self.await_answer(number)?;
         self.reply().map_err(failed)
     }
 
     /// Sends a request whose answer carries nothing.
-    pub(super) fn acknowledge(&mut self, command: &Command) -> Result<(), DeviceError> {
+    pub(super) fn acknowledge(&mut self, command: &Command) -> Result<(), Failure> {
         let number = self.send(command).map_err(failed)?;
         self.await_answer(number)
     }
 
-    fn await_answer(&mut self, number: u32) -> Result<(), DeviceError> {
+    fn await_answer(&mut self, number: u32) -> Result<(), Failure> {
         loop {
             match self.next().map_err(failed)? {
                 Message::Reply(answered) if answered == number => return Ok(()),
-                Message::Refused(error) => return Err(refused(error)),
+                Message::Refused(error) => return Err(Failure::Refused(error)),
                 _ => {}
             }
         }
@@ -193,19 +229,15 @@ impl Connection {
     }
 }
 
-fn failed(error: io::Error) -> DeviceError {
-    DeviceError::NoSystem(match error.kind() {
+fn failed(error: io::Error) -> Failure {
+    Failure::Connection(DeviceError::NoSystem(match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the sound server does not answer".to_owned(),
         _ => error.to_string(),
-    })
-}
-
-fn refused(error: PulseError) -> DeviceError {
-    DeviceError::NoSystem(format!("the sound server refuses: {error}"))
+    }))
 }
 
 /// Where the server listens, as libpulse looks for it. Servers on other machines are not used.
-fn socket_path() -> Option<PathBuf> {
+pub(super) fn socket_path() -> Option<PathBuf> {
     let named = env::var("PULSE_SERVER").ok().and_then(|list| {
         list.split_whitespace().find_map(|server| {
             // A server can be tied to one machine by a prefix in braces.

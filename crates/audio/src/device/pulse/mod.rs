@@ -11,6 +11,7 @@ mod stream;
 use std::{
     ffi::{CStr, CString},
     os::unix::net::UnixStream,
+    path::PathBuf,
     thread,
     time::Duration,
 };
@@ -31,6 +32,8 @@ const FALLBACK_RATE: u32 = 48_000;
 
 /// The sound server of a Linux desktop.
 pub(super) struct Pulse {
+    /// Where it listens.
+    server: PathBuf,
     control: Connection,
     name: String,
     /// Closing this end wakes the watching thread, which then ends.
@@ -40,17 +43,23 @@ pub(super) struct Pulse {
 impl Pulse {
     /// Connects to the server that the environment names.
     pub(super) fn connect() -> Result<Self, DeviceError> {
-        let mut control = Connection::open()?;
+        let server = connection::socket_path()
+            .ok_or_else(|| DeviceError::NoSystem("no sound server is running".into()))?;
+        Self::connect_to(server)
+    }
+
+    fn connect_to(server: PathBuf) -> Result<Self, DeviceError> {
+        let mut control = Connection::open(&server)?;
         let info: protocol::ServerInfo = control.request(&Command::GetServerInfo)?;
-        let server = text(info.server_name.as_deref());
-        let name = if server.contains("PipeWire") { "PipeWire" } else { "PulseAudio" };
-        Ok(Self { control, name: name.to_owned(), watched: None })
+        let package = text(info.server_name.as_deref());
+        let name = if package.contains("PipeWire") { "PipeWire" } else { "PulseAudio" };
+        Ok(Self { server, control, name: name.to_owned(), watched: None })
     }
 
     /// The control connection, opened again if the server was restarted.
     fn control(&mut self) -> Result<&mut Connection, DeviceError> {
         if self.control.is_broken() {
-            self.control = Connection::open()?;
+            self.control = Connection::open(&self.server)?;
         }
         Ok(&mut self.control)
     }
@@ -100,13 +109,14 @@ impl Pulse {
         let spec = match direction {
             Direction::Input => {
                 let get = protocol::GetSourceInfo { index: None, name: Some(name.clone()) };
-                control.request::<protocol::SourceInfo>(&Command::GetSourceInfo(get))?.sample_spec
+                control.request(&Command::GetSourceInfo(get)).map(|i: protocol::SourceInfo| i.sample_spec)
             }
             Direction::Output => {
                 let get = protocol::GetSinkInfo { index: None, name: Some(name.clone()) };
-                control.request::<protocol::SinkInfo>(&Command::GetSinkInfo(get))?.sample_spec
+                control.request(&Command::GetSinkInfo(get)).map(|i: protocol::SinkInfo| i.sample_spec)
             }
         };
+        let spec = spec.map_err(|failure| failure.of(direction))?;
         let rate = if RATES.contains(&spec.sample_rate) { spec.sample_rate } else { FALLBACK_RATE };
         // One channel: the server mixes or copies to what the device has, as its owner set it up.
         Ok((info, name, StreamFormat { rate, channels: 1 }))
@@ -129,7 +139,7 @@ impl System for Pulse {
         events: StreamEvents,
     ) -> Result<Box<dyn Stream>, DeviceError> {
         let (info, name, format) = self.resolve(request, Direction::Input)?;
-        let stream = stream::record(info, name, format, request.period, port(format), events)?;
+        let stream = stream::record(&self.server, info, name, format, request.period, port(format), events)?;
         Ok(Box::new(stream))
     }
 
@@ -140,12 +150,12 @@ impl System for Pulse {
         events: StreamEvents,
     ) -> Result<Box<dyn Stream>, DeviceError> {
         let (info, name, format) = self.resolve(request, Direction::Output)?;
-        let stream = stream::play(info, name, format, request.period, port(format), events)?;
+        let stream = stream::play(&self.server, info, name, format, request.period, port(format), events)?;
         Ok(Box::new(stream))
     }
 
     fn watch(&mut self, changed: Box<dyn Fn() + Send>) -> bool {
-        let Ok(mut connection) = Connection::open() else { return false };
+        let Ok(mut connection) = Connection::open(&self.server) else { return false };
         let mask = SubscriptionMask::SINK | SubscriptionMask::SOURCE | SubscriptionMask::SERVER;
         if connection.acknowledge(&Command::Subscribe(mask)).is_err() {
             return false;
@@ -200,3 +210,6 @@ fn text(name: Option<&CStr>) -> String {
 
 /// How long the server may take to answer before it counts as gone.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

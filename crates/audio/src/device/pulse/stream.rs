@@ -5,6 +5,7 @@ use std::{
     io,
     net::Shutdown,
     os::unix::net::UnixStream,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -60,6 +61,7 @@ impl Drop for PulseStream {
 
 /// Opens a recording stream that delivers `period` of sound at a time.
 pub(super) fn record(
+    server: &Path,
     device: DeviceInfo,
     name: CString,
     format: StreamFormat,
@@ -67,7 +69,7 @@ pub(super) fn record(
     port: InputPort,
     events: StreamEvents,
 ) -> Result<PulseStream, DeviceError> {
-    let mut connection = Connection::open()?;
+    let mut connection = Connection::open(server)?;
     let params = protocol::RecordStreamParams {
         sample_spec: sample_spec(format),
         channel_map: ChannelMap::mono(),
@@ -78,7 +80,7 @@ pub(super) fn record(
         ..Default::default()
     };
     let created: protocol::CreateRecordStreamReply =
-        connection.request(&Command::CreateRecordStream(params)).map_err(|e| of(e, Direction::Input))?;
+        connection.request(&Command::CreateRecordStream(params)).map_err(|f| f.of(Direction::Input))?;
     let task = Task {
         channel: created.channel,
         bytes_per_second: u64::from(format.rate) * SAMPLE as u64,
@@ -92,6 +94,7 @@ pub(super) fn record(
 
 /// Opens a playback stream that asks for `period` of sound at a time and holds twice as much.
 pub(super) fn play(
+    server: &Path,
     device: DeviceInfo,
     name: CString,
     format: StreamFormat,
@@ -99,7 +102,7 @@ pub(super) fn play(
     port: OutputPort,
     events: StreamEvents,
 ) -> Result<PulseStream, DeviceError> {
-    let mut connection = Connection::open()?;
+    let mut connection = Connection::open(server)?;
     let bytes = period_bytes(period, format);
     let params = protocol::PlaybackStreamParams {
         sample_spec: sample_spec(format),
@@ -116,7 +119,7 @@ pub(super) fn play(
         ..Default::default()
     };
     let created: protocol::CreatePlaybackStreamReply =
-        connection.request(&Command::CreatePlaybackStream(params)).map_err(|e| of(e, Direction::Output))?;
+        connection.request(&Command::CreatePlaybackStream(params)).map_err(|f| f.of(Direction::Output))?;
     let mut task = Task {
         channel: created.channel,
         bytes_per_second: u64::from(format.rate) * SAMPLE as u64,
@@ -125,8 +128,7 @@ pub(super) fn play(
         asked: None,
         asked_at: Instant::now(),
     };
-    task.give(&mut connection, created.requested_bytes)
-        .map_err(|e| of(DeviceError::NoSystem(e.to_string()), Direction::Output))?;
+    task.give(&mut connection, created.requested_bytes).map_err(|e| DeviceError::NoSystem(e.to_string()))?;
     task.spawn(connection, device, format, events)
 }
 
@@ -307,14 +309,4 @@ fn props() -> Props {
     let mut props = Props::new();
     props.set(Prop::MediaName, STREAM_NAME);
     props
-}
-
-/// Names the device in an error of its stream's set-up.
-fn of(error: DeviceError, direction: Direction) -> DeviceError {
-    match error {
-        DeviceError::NoSystem(reason) if reason.contains("refuses") => {
-            DeviceError::Failed { direction, reason }
-        }
-        other => other,
-    }
 }
