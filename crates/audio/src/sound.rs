@@ -1,10 +1,14 @@
 //! A microphone and a loudspeaker in use: the threads, and the handle to them.
 
 use std::{
+    collections::HashMap,
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, Release},
+        },
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
@@ -40,7 +44,7 @@ const SILENCE: Duration = Duration::from_millis(800);
 /// How often callbacks are looked for.
 const WATCH: Duration = Duration::from_millis(200);
 /// How often devices are listed where the system cannot tell that they changed.
-const LIST_EVERY: Duration = Duration::from_secs(3);
+pub(crate) const LIST_EVERY: Duration = Duration::from_secs(3);
 /// Ring between a callback and the worker, in seconds of sound.
 const RING_SECONDS: u32 = 1;
 /// Messages to the device thread.
@@ -91,7 +95,12 @@ pub struct Sound {
     devices: Option<JoinHandle<()>>,
     to_devices: SyncSender<Message>,
     to_worker: SyncSender<Chunk>,
+    choices: Choices,
 }
+
+/// What was chosen and not taken up yet. Only the last choice counts, so nobody waits for a device thread that is busy
+/// with a device.
+type Choices = Arc<Mutex<HashMap<Direction, Option<DeviceId>>>>;
 
 /// Puts sound into the loudspeaker. Cheap to clone.
 #[derive(Clone)]
@@ -102,7 +111,8 @@ pub struct Speaker {
 }
 
 enum Message {
-    Choose(Direction, Option<DeviceId>),
+    /// Something lies in [`Choices`].
+    Chosen,
     DevicesChanged,
     Stream(Direction, u64, StreamEvent),
     Close,
@@ -124,6 +134,7 @@ impl Sound {
             epoch: Instant::now(),
             muted: AtomicBool::new(config.muted),
             generation: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             quit: AtomicBool::new(false),
             mic: Meter::default(),
             speaker: Meter::default(),
@@ -132,6 +143,7 @@ impl Sound {
         let (to_worker, chunks) = mpsc::sync_channel(CHUNKS);
         let (to_ports, ports) = mpsc::sync_channel(MESSAGES);
         let (to_devices, messages) = mpsc::sync_channel(MESSAGES);
+        let choices = Choices::default();
         let worker = Worker::new(Arc::clone(&shared), ports, chunks, on_mic);
         let worker = thread::Builder::new().name("audio".into()).spawn(move || worker.run())?;
         let keeper = Keeper {
@@ -142,6 +154,7 @@ impl Sound {
             worker: worker.thread().clone(),
             to_ports,
             own: to_devices.clone(),
+            choices: Arc::clone(&choices),
             on_event,
             input: Side::new(Direction::Input, config.input.clone(), INPUT_PERIOD),
             output: Side::new(Direction::Output, config.output.clone(), OUTPUT_PERIOD),
@@ -150,7 +163,7 @@ impl Sound {
         };
         let devices =
             thread::Builder::new().name("audio-devices".into()).spawn(move || keeper.run(&messages))?;
-        Ok(Self { shared, worker: Some(worker), devices: Some(devices), to_devices, to_worker })
+        Ok(Self { shared, worker: Some(worker), devices: Some(devices), to_devices, to_worker, choices })
     }
 
     /// A handle to the loudspeaker.
@@ -168,9 +181,11 @@ impl Sound {
         self.shared.muted.store(muted, Relaxed);
     }
 
-    /// Chooses a device, or follows the system's default.
+    /// Chooses a device, or follows the system's default. Returns at once.
     pub fn choose(&self, direction: Direction, device: Option<DeviceId>) {
-        let _ = self.to_devices.send(Message::Choose(direction, device));
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner).insert(direction, device);
+        // With every message the choices are looked at; a full queue holds enough of them.
+        let _ = self.to_devices.try_send(Message::Chosen);
     }
 
     /// The zero of [`MicFrame::captured`]'s clock.
@@ -221,7 +236,7 @@ impl Drop for Sound {
 
 impl Speaker {
     /// Plays 24 kHz mono sound after what was given before. Returns `false` where it had to be thrown away because the
-    /// worker has fallen behind by dozens of pieces.
+    /// worker has fallen behind by dozens of pieces. After [`Speaker::end`] nothing is played.
     pub fn play(&self, pcm: Vec<f32>) -> bool {
         let generation = self.shared.generation.load(Relaxed);
         let sent = self.chunks.try_send(Chunk { pcm, generation });
@@ -231,8 +246,16 @@ impl Speaker {
 
     /// Throws away all sound that was given so far; what is given from now on is played.
     pub fn flush(&self) {
-        self.shared.generation.fetch_add(1, Relaxed);
+        // Whoever sees the new generation sees what was set before it.
+        self.shared.generation.fetch_add(1, Release);
         self.worker.unpark();
+    }
+
+    /// Throws away all sound that was given so far, and all that anybody gives from now on: whoever still holds a
+    /// handle cannot make themselves heard any more.
+    pub fn end(&self) {
+        self.shared.ended.store(true, Relaxed);
+        self.flush();
     }
 }
 
@@ -246,7 +269,7 @@ struct Side {
 
 struct Open {
     // Field order is drop order: the stream's callbacks end before their counters go.
-    _stream: Box<dyn Stream>,
+    stream: Box<dyn Stream>,
     port: Arc<PortState>,
     /// Which of the streams that were opened so far this is; events of older ones are ignored.
     generation: u64,
@@ -261,12 +284,16 @@ impl Side {
 
     /// Whether the stream has not called for so long that its device must be dead.
     fn is_silent(&self, now: Duration) -> bool {
-        self.stream.as_ref().is_some_and(|open| {
-            let reading = open.port.read();
-            let last =
-                if reading.calls == 0 { now.saturating_sub(open.since.elapsed()) } else { reading.last_call };
-            now.saturating_sub(last) > SILENCE
-        })
+        match &self.stream {
+            Some(open) => {
+                let reading = open.port.read();
+                let opened = now.saturating_sub(open.since.elapsed());
+                let last = if reading.calls == 0 { opened } else { reading.last_call };
+                now.saturating_sub(last) > SILENCE
+            }
+            // A stream that had to go for another one, which then did not open.
+            None => self.route.status().in_use.is_some(),
+        }
     }
 }
 
@@ -280,6 +307,7 @@ struct Keeper {
     worker: thread::Thread,
     to_ports: SyncSender<NewPort>,
     own: SyncSender<Message>,
+    choices: Choices,
     on_event: Box<dyn Fn(SoundEvent) + Send>,
     input: Side,
     output: Side,
@@ -291,10 +319,11 @@ impl Keeper {
     fn run(mut self, messages: &Receiver<Message>) {
         self.list_devices();
         let mut listed = Instant::now();
+        let mut watched = Instant::now();
         loop {
             match messages.recv_timeout(WATCH) {
                 Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(Message::Choose(direction, device)) => self.step(direction, RouteInput::Choose(device)),
+                Ok(Message::Chosen) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::DevicesChanged) => {
                     self.list_devices();
                     listed = Instant::now();
@@ -302,21 +331,36 @@ impl Keeper {
                 Ok(Message::Stream(direction, generation, event)) => {
                     self.stream_event(direction, generation, event);
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    let now = self.shared.epoch.elapsed();
-                    for direction in [Direction::Input, Direction::Output] {
-                        let silent = self.side(direction).is_silent(now);
-                        if silent {
-                            tracing::warn!(%direction, "the device has stopped calling");
-                        }
-                        self.step(direction, if silent { RouteInput::Silent } else { RouteInput::Tick });
-                    }
-                }
+            }
+            self.take_choices();
+            // By the clock: a device that reports something all the time must not keep the other one from being watched.
+            if watched.elapsed() >= WATCH {
+                self.watch();
+                watched = Instant::now();
             }
             if !self.tells && listed.elapsed() > LIST_EVERY {
                 self.list_devices();
                 listed = Instant::now();
             }
+        }
+    }
+
+    fn take_choices(&mut self) {
+        let choices = std::mem::take(&mut *self.choices.lock().unwrap_or_else(PoisonError::into_inner));
+        for (direction, device) in choices {
+            self.step(direction, RouteInput::Choose(device));
+        }
+    }
+
+    /// Looks for devices that have died in silence, and lets time go by.
+    fn watch(&mut self) {
+        let now = self.shared.epoch.elapsed();
+        for direction in [Direction::Input, Direction::Output] {
+            let silent = self.side(direction).is_silent(now);
+            if silent {
+                tracing::warn!(%direction, "the device has stopped calling");
+            }
+            self.step(direction, if silent { RouteInput::Silent } else { RouteInput::Tick });
         }
     }
 
@@ -391,6 +435,7 @@ impl Keeper {
                         "the loudspeaker gets longer periods"
                     );
                     let device = side.route.status().in_use.map(|d| d.id);
+                    side.stream = None;
                     if let Some(Err(error)) = device.map(|device| self.open(direction, &device)) {
                         self.step(direction, RouteInput::Ended(error));
                     }
@@ -414,13 +459,11 @@ impl Keeper {
                 }
                 Some(RouteEffect::Close) => self.close(direction),
                 Some(RouteEffect::Open(device)) => {
-                    next = Some(match self.open(direction, &device) {
-                        Ok(()) => RouteInput::Opened,
-                        Err(error) => {
-                            tracing::warn!(%error, %device, "a device cannot be opened");
-                            RouteInput::OpenFailed(error)
-                        }
-                    });
+                    self.side(direction).stream = None;
+                    next = Some(opened(self.open(direction, &device), &device));
+                }
+                Some(RouteEffect::Switch(device)) => {
+                    next = Some(opened(self.switch(direction, &device), &device));
                 }
             }
         }
@@ -440,8 +483,27 @@ impl Keeper {
         });
     }
 
+    /// Opens a device beside the one in use, which is closed only if that works.
+    fn switch(&mut self, direction: Direction, device: &DeviceId) -> Result<(), DeviceError> {
+        let result = self.open(direction, device);
+        if !matches!(result, Err(DeviceError::Busy(_))) {
+            return result;
+        }
+        // It may be this program that holds it, under another name.
+        let Some(open) = self.side(direction).stream.take() else { return result };
+        let before = open.stream.device().id.clone();
+        drop(open);
+        let result = self.open(direction, device);
+        if result.is_err()
+            && let Err(error) = self.open(direction, &before)
+        {
+            tracing::warn!(%error, device = %before, "the device that was in use does not open again");
+        }
+        result
+    }
+
+    /// Opens a device; its stream takes the place of the one there is.
     fn open(&mut self, direction: Direction, device: &DeviceId) -> Result<(), DeviceError> {
-        self.side(direction).stream = None;
         self.generation += 1;
         let generation = self.generation;
         let own = self.own.clone();
@@ -478,7 +540,7 @@ impl Keeper {
         };
         tracing::info!(%direction, device = %stream.device().id, rate = stream.format().rate, "a device is open");
         self.side(direction).stream =
-            Some(Open { _stream: stream, port, generation, since: Instant::now(), xruns: Vec::new() });
+            Some(Open { stream, port, generation, since: Instant::now(), xruns: Vec::new() });
         self.send_port(new);
         Ok(())
     }
@@ -486,5 +548,15 @@ impl Keeper {
     fn send_port(&self, port: NewPort) {
         let _ = self.to_ports.send(port);
         self.worker.unpark();
+    }
+}
+
+fn opened(result: Result<(), DeviceError>, device: &DeviceId) -> RouteInput {
+    match result {
+        Ok(()) => RouteInput::Opened,
+        Err(error) => {
+            tracing::warn!(%error, %device, "a device cannot be opened");
+            RouteInput::OpenFailed(error)
+        }
     }
 }

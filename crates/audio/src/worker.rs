@@ -7,7 +7,10 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed},
+        },
         mpsc::Receiver,
     },
     thread,
@@ -53,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) muted: AtomicBool,
     /// Sound of older generations is not played any more.
     pub(crate) generation: AtomicU64,
+    /// Nothing is played any more.
+    pub(crate) ended: AtomicBool,
     pub(crate) quit: AtomicBool,
     pub(crate) mic: Meter,
     pub(crate) speaker: Meter,
@@ -191,7 +196,7 @@ impl Worker {
     }
 
     fn take_generation(&mut self) {
-        let generation = self.shared.generation.load(Relaxed);
+        let generation = self.shared.generation.load(Acquire);
         if generation != self.generation {
             self.generation = generation;
             self.playout.clear();
@@ -239,7 +244,7 @@ impl Worker {
             let Ok(chunk) = self.chunks.try_recv() else { return };
             // Read again: Stop may have come after the chunk was queued.
             self.take_generation();
-            if chunk.generation != self.generation {
+            if chunk.generation != self.generation || self.shared.ended.load(Relaxed) {
                 continue;
             }
             let now = self.now();

@@ -2,15 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use std::{
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{self, Receiver},
     },
+    thread,
     time::{Duration, Instant},
 };
 
 use audio::{
-    DeviceError, DeviceId, DeviceInfo, DeviceList, Direction, MicFrame, RATE, Sound, SoundConfig, SoundEvent,
+    DeviceError, DeviceId, DeviceInfo, DeviceList, Direction, MicFrame, RATE, RouteStatus, Sound,
+    SoundConfig, SoundEvent,
     device::virtual_system::{Heard, Played, VirtualConfig, VirtualControl, VirtualSystem},
 };
 
@@ -39,12 +43,23 @@ struct Setup {
 
 fn setup(heard: Heard, config: &SoundConfig, devices: Option<DeviceList>) -> Setup {
     let played = Arc::new(Mutex::new(Vec::new()));
-    let system = VirtualSystem::new(VirtualConfig {
-        heard,
-        played: Played::Samples(Arc::clone(&played)),
-        channels: 2,
-        ..VirtualConfig::default()
-    });
+    setup_playing(Played::Samples(Arc::clone(&played)), played, heard, config, devices)
+}
+
+/// As [`setup`], recording to a file.
+fn setup_recording(path: &Path) -> Setup {
+    setup_playing(Played::Wav(path.into()), Arc::default(), Heard::Silence, &SoundConfig::default(), None)
+}
+
+fn setup_playing(
+    to: Played,
+    played: Arc<Mutex<Vec<f32>>>,
+    heard: Heard,
+    config: &SoundConfig,
+    devices: Option<DeviceList>,
+) -> Setup {
+    let system =
+        VirtualSystem::new(VirtualConfig { heard, played: to, channels: 2, ..VirtualConfig::default() });
     let control = system.control();
     if let Some(devices) = devices {
         control.set_devices(devices);
@@ -66,20 +81,47 @@ fn setup(heard: Heard, config: &SoundConfig, devices: Option<DeviceList>) -> Set
 }
 
 impl Setup {
-    /// Waits until this device is in use.
-    fn await_route(&self, direction: Direction, device: &str) {
+    /// Waits until this device is in use, and returns what is said to be wrong with it.
+    fn await_route(&self, direction: Direction, device: &str) -> Option<DeviceError> {
+        self.await_status(direction, device, |route| route.in_use.as_ref().is_some_and(|d| d.id.0 == device))
+    }
+
+    /// Waits until something is said to be wrong.
+    fn await_error(&self, direction: Direction, code: &str) -> DeviceError {
+        let is = |error: &DeviceError| error.code() == code;
+        self.await_status(direction, code, |route| route.error.as_ref().is_some_and(is)).unwrap()
+    }
+
+    fn await_status(
+        &self,
+        direction: Direction,
+        what: &str,
+        wanted: impl Fn(&RouteStatus) -> bool,
+    ) -> Option<DeviceError> {
         let deadline = Instant::now() + LIMIT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(SoundEvent::Route(route)) if route.direction == direction => {
-                    if route.in_use.is_some_and(|d| d.id.0 == device) {
-                        return;
-                    }
+                Ok(SoundEvent::Route(route)) if route.direction == direction && wanted(&route) => {
+                    return route.error;
                 }
                 Ok(_) => {}
-                Err(_) => panic!("{device} was not taken up"),
+                Err(_) => panic!("{what} did not come"),
             }
+        }
+    }
+
+    /// Waits until the loudspeaker has played so many samples more.
+    fn await_played(&self, samples: usize) -> Vec<f32> {
+        let from = self.played.lock().unwrap().len();
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let played = self.played.lock().unwrap()[from..].to_vec();
+            if played.len() >= samples {
+                return played;
+            }
+            assert!(Instant::now() < deadline, "the loudspeaker goes on");
+            thread::yield_now();
         }
     }
 }
@@ -197,21 +239,13 @@ fn a_microphone_that_dies_in_silence_is_noticed_and_replaced() {
 #[test]
 fn without_a_microphone_the_loudspeaker_still_plays_and_the_reason_is_told() {
     let s = setup(Heard::Silence, &SoundConfig::default(), Some(list(&[])));
-    let deadline = Instant::now() + LIMIT;
-    let error = loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if let SoundEvent::Route(route) = s.events.recv_timeout(left).unwrap()
-            && route.direction == Direction::Input
-        {
-            break route.error;
-        }
-    };
-    assert_eq!(error.map(|e| e.code()), Some("audio.no_microphone"));
+    s.await_error(Direction::Input, "audio.no_microphone");
     let speaker = s.sound.speaker().unwrap();
+    let deadline = Instant::now() + LIMIT;
     while !s.played.lock().unwrap().iter().any(|x| *x > 0.4) {
         assert!(Instant::now() < deadline, "sound comes out");
         speaker.play(vec![0.5; 480]);
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
@@ -221,16 +255,160 @@ fn a_refused_microphone_is_told_as_such() {
     let s = setup(Heard::Silence, &SoundConfig::default(), None);
     s.control.refuse(&id("built-in"), true);
     s.control.set_devices(devices);
+    s.await_error(Direction::Input, "audio.refused");
+    s.control.refuse(&id("built-in"), false);
+    s.await_route(Direction::Input, "built-in");
+}
+
+#[test]
+fn a_chosen_microphone_that_is_refused_leaves_another_one_in_peace() {
+    let devices = list(&[("built-in", true), ("usb", false)]);
+    let s = setup(Heard::Silence, &SoundConfig::default(), Some(devices));
+    s.await_route(Direction::Input, "built-in");
+    s.control.refuse(&id("usb"), true);
+    s.sound.choose(Direction::Input, Some(id("usb")));
+    assert_eq!(s.await_error(Direction::Input, "audio.refused"), DeviceError::Refused(Direction::Input));
+    let open = s.control.open_devices();
+    assert_eq!(open.iter().filter(|d| d.0 == "built-in").count(), 1, "it was never closed: {open:?}");
+    assert_eq!(s.control.opened(&id("built-in")), 1, "and not opened again");
+    while s.frames.try_recv().is_ok() {}
+    s.frames.recv_timeout(LIMIT).expect("frames go on");
+}
+
+#[test]
+fn a_device_in_use_is_chosen_under_its_other_name() {
+    let devices = list(&[("default", true), ("hw:0", false)]);
+    let s = setup(Heard::Silence, &SoundConfig::default(), Some(devices));
+    s.await_route(Direction::Input, "default");
+    s.control.are_the_same(&id("default"), &id("hw:0"));
+    s.sound.choose(Direction::Input, Some(id("hw:0")));
+    assert_eq!(s.await_route(Direction::Input, "hw:0"), None);
+    // One that can then not be opened either gives back the other one.
+    s.control.refuse(&id("default"), true);
+    s.sound.choose(Direction::Input, None);
+    s.await_error(Direction::Input, "audio.refused");
+    while s.frames.try_recv().is_ok() {}
+    s.frames.recv_timeout(LIMIT).expect("frames go on");
+    assert!(s.control.open_devices().contains(&id("hw:0")));
+}
+
+#[test]
+fn choosing_waits_for_nobody_and_the_last_choice_counts() {
+    let (release, released) = mpsc::channel::<()>();
+    let (to_events, events) = mpsc::channel();
+    let mut system = Some(VirtualSystem::new(VirtualConfig::default()));
+    system.as_ref().unwrap().control().set_devices(list(&[("a", true), ("b", false), ("c", false)]));
+    let sound = Sound::open(
+        // A sound server that does not answer for the time being.
+        Box::new(move || {
+            let _ = released.recv();
+            Ok(Box::new(system.take().unwrap()))
+        }),
+        &SoundConfig::default(),
+        Box::new(|_| {}),
+        Box::new(move |event| drop(to_events.send(event))),
+    )
+    .unwrap();
+    let sound = Arc::new(sound);
+    let chooser = Arc::clone(&sound);
+    let (chosen, all_chosen) = mpsc::channel();
+    thread::spawn(move || {
+        for i in 0..1_000 {
+            chooser.choose(Direction::Input, Some(id(if i == 999 { "c" } else { "b" })));
+        }
+        drop(chooser);
+        chosen.send(()).unwrap();
+    });
+    all_chosen.recv_timeout(LIMIT).expect("nobody waits for the sound server");
+    release.send(()).unwrap();
     let deadline = Instant::now() + LIMIT;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if let SoundEvent::Route(route) = s.events.recv_timeout(left).unwrap()
-            && route.direction == Direction::Input
-            && route.error.as_ref().is_some_and(|e| e.code() == "audio.refused")
+        let event = events.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        if let SoundEvent::Route(RouteStatus { direction: Direction::Input, in_use: Some(device), .. }) =
+            event.expect("a device is taken up")
+            && device.id == id("c")
         {
             break;
         }
     }
-    s.control.refuse(&id("built-in"), false);
+}
+
+#[test]
+fn a_device_that_dies_is_noticed_while_another_one_talks_all_the_time() {
+    let devices = list(&[("built-in", true), ("usb", false)]);
+    let s = setup(Heard::Silence, &SoundConfig::default(), Some(devices.clone()));
     s.await_route(Direction::Input, "built-in");
+    s.frames.recv_timeout(LIMIT).unwrap();
+    let quiet = Arc::new(AtomicBool::new(false));
+    let (control, told) = (s.control.clone(), Arc::clone(&quiet));
+    let talker = thread::spawn(move || {
+        while !told.load(Relaxed) {
+            // Says that something has changed, for example the volume.
+            control.set_devices(devices.clone());
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    s.control.die_in_silence(&id("built-in"));
+    s.await_route(Direction::Input, "usb");
+    quiet.store(true, Relaxed);
+    talker.join().unwrap();
+}
+
+#[test]
+fn nothing_is_heard_after_the_end_whoever_still_has_something_to_say() {
+    let s = setup(Heard::Silence, &SoundConfig::default(), None);
+    s.await_route(Direction::Output, "virtual:loudspeaker");
+    let speaker = s.sound.speaker().unwrap();
+    speaker.play(vec![0.5; RATE as usize]);
+    while !s.await_played(480).iter().any(|x| *x > 0.4) {}
+    let late = speaker.clone();
+    speaker.end();
+    // What the loudspeaker's callback had taken up already.
+    s.await_played(960);
+    for _ in 0..20 {
+        late.play(vec![-0.5; 4_800]);
+    }
+    let heard = s.await_played(9_600);
+    assert!(heard.iter().all(|x| *x == 0.0), "silence: {:?}", heard.iter().find(|x| **x != 0.0));
+}
+
+/// Plays a sound into a recording until it has taken up at least so much of it.
+fn record(s: &Setup, samples: u64) {
+    let speaker = s.sound.speaker().unwrap();
+    let before = s.sound.figures().playout.received;
+    let deadline = Instant::now() + LIMIT;
+    while s.sound.figures().playout.received < before + samples {
+        assert!(Instant::now() < deadline, "the sound is taken");
+        speaker.play(vec![0.5; 480]);
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_recording_goes_on_when_its_loudspeaker_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("out.wav");
+    let s = setup_recording(&path);
+    let loudspeaker = id("virtual:loudspeaker");
+    s.await_route(Direction::Output, &loudspeaker.0);
+    record(&s, 24_000);
+    s.control.die_in_silence(&loudspeaker);
+    s.await_error(Direction::Output, "audio.lost");
+    let before = audio::wav::read(&path, 48_000).unwrap();
+    assert!(before.iter().any(|x| *x > 0.4), "{} samples are on disk", before.len());
+    record(&s, 4_800);
+    drop(s);
+    let after = audio::wav::read(&path, 48_000).unwrap();
+    assert!(after.len() > before.len(), "{} samples, then {}", before.len(), after.len());
+    assert_eq!(after[..before.len()], before, "what was recorded before is still there");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_recording_on_a_full_disk_is_told_and_the_microphone_goes_on() {
+    let s = setup_recording(Path::new("/dev/full"));
+    let error = s.await_error(Direction::Output, "audio.failed");
+    assert!(error.to_string().contains("the recording cannot be written: No space left"), "{error}");
+    while s.frames.try_recv().is_ok() {}
+    s.frames.recv_timeout(LIMIT).expect("frames go on");
 }

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -42,7 +42,7 @@ pub enum Played {
     Discarded,
     /// To the end of this, at [`VirtualConfig::rate`].
     Samples(Arc<Mutex<Vec<f32>>>),
-    /// To a WAV file, which is whole whenever the stream is closed.
+    /// To a WAV file, which is whole whenever the stream is closed. All streams of a system write to the same one.
     Wav(PathBuf),
 }
 
@@ -90,6 +90,64 @@ impl Default for VirtualConfig {
 pub struct VirtualSystem {
     config: VirtualConfig,
     control: VirtualControl,
+    recording: Recording,
+}
+
+/// The file of [`Played::Wav`], from the first stream on. A stream that is opened again goes on with it.
+#[derive(Default)]
+enum File {
+    #[default]
+    None,
+    Open(WavWriter),
+    /// It could not be made or written, and why. Nothing more is tried: it would begin from the start.
+    Failed(String),
+}
+
+#[derive(Clone, Default)]
+struct Recording(Arc<Mutex<File>>);
+
+impl Recording {
+    /// Does something with the file, if there is one that works.
+    fn with(&self, action: impl FnOnce(&mut File) -> Result<(), hound::Error>) -> Result<(), DeviceError> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = action(&mut file) {
+            *file = File::Failed(format!("the recording cannot be written: {error}"));
+        }
+        match &*file {
+            File::Failed(reason) => {
+                Err(DeviceError::Failed { direction: Direction::Output, reason: reason.clone() })
+            }
+            File::None | File::Open(_) => Ok(()),
+        }
+    }
+
+    fn create(&self, path: &Path, rate: u32) -> Result<(), DeviceError> {
+        self.with(|file| {
+            if let File::None = file {
+                *file = File::Open(WavWriter::create(path, rate)?);
+            }
+            Ok(())
+        })
+    }
+
+    fn write<'a>(&self, samples: impl IntoIterator<Item = &'a f32>) -> Result<(), DeviceError> {
+        self.with(|file| if let File::Open(writer) = file { writer.write(samples) } else { Ok(()) })
+    }
+
+    fn flush(&self) -> Result<(), DeviceError> {
+        self.with(|file| if let File::Open(writer) = file { writer.flush() } else { Ok(()) })
+    }
+}
+
+/// A stream's end of the recording, which is whole when this is dropped.
+struct ToFile(Recording);
+
+impl Drop for ToFile {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.flush() {
+            tracing::warn!(%error, "the recording is not whole");
+        }
+    }
 }
 
 /// Steers a [`VirtualSystem`] from outside, as a person with cables in hand would.
@@ -101,6 +159,8 @@ pub struct VirtualControl {
 struct Shared {
     list: DeviceList,
     refused: Vec<DeviceId>,
+    /// Names that stand for one device.
+    same: Vec<[DeviceId; 2]>,
     running: Vec<Running>,
     changed: Option<Box<dyn Fn() + Send>>,
 }
@@ -164,6 +224,17 @@ impl VirtualControl {
         }
     }
 
+    /// Lets two names stand for one device, of which one stream at a time can be open.
+    pub fn are_the_same(&self, a: &DeviceId, b: &DeviceId) {
+        self.lock().same.push([a.clone(), b.clone()]);
+    }
+
+    /// How many streams have been opened on this device.
+    #[must_use]
+    pub fn opened(&self, device: &DeviceId) -> usize {
+        self.lock().running.iter().filter(|r| r.device == *device).count()
+    }
+
     /// The devices with a running stream, in the order they were opened.
     #[must_use]
     pub fn open_devices(&self) -> Vec<DeviceId> {
@@ -187,8 +258,10 @@ impl VirtualSystem {
             inputs: one("microphone", "Virtual microphone"),
             outputs: one("loudspeaker", "Virtual loudspeaker"),
         };
-        let shared = Shared { list, refused: Vec::new(), running: Vec::new(), changed: None };
-        Self { config, control: VirtualControl { shared: Arc::new(Mutex::new(shared)) } }
+        let shared =
+            Shared { list, refused: Vec::new(), same: Vec::new(), running: Vec::new(), changed: None };
+        let control = VirtualControl { shared: Arc::new(Mutex::new(shared)) };
+        Self { config, control, recording: Recording::default() }
     }
 
     /// A handle that outlives the system's move into whoever uses it.
@@ -202,6 +275,10 @@ impl VirtualSystem {
         let list = shared.list.of(direction);
         let found = list.iter().find(|d| request.device.map_or(d.is_default, |id| d.id == *id));
         let found = found.ok_or(DeviceError::NotFound(direction))?;
+        let is_open = |id: &DeviceId| shared.running.iter().any(|r| r.device == *id && !r.stop.load(Relaxed));
+        if shared.same.iter().any(|pair| pair.contains(&found.id) && pair.iter().any(is_open)) {
+            return Err(DeviceError::Busy(direction));
+        }
         if shared.refused.contains(&found.id) {
             return Err(DeviceError::Refused(direction));
         }
@@ -212,14 +289,14 @@ impl VirtualSystem {
         StreamFormat { rate: self.config.rate, channels: self.config.channels }
     }
 
-    /// Starts a thread that calls `period_of_sound` at the pace of this system's clock.
+    /// Starts a thread that calls `period_of_sound` at the pace of this system's clock, until that fails.
     fn run(
         &self,
         device: DeviceInfo,
         period: Duration,
         direction: Direction,
         events: StreamEvents,
-        mut period_of_sound: impl FnMut(usize) + Send + 'static,
+        mut period_of_sound: impl FnMut(usize) -> Result<(), DeviceError> + Send + 'static,
     ) -> Result<Box<dyn Stream>, DeviceError> {
         let frames = ((period.as_secs_f64() * f64::from(self.config.rate)).round() as usize).max(1);
         let pace = frames as f64 / f64::from(self.config.rate) / (1.0 + self.config.ppm * 1e-6);
@@ -236,8 +313,12 @@ impl VirtualSystem {
                     events(StreamEvent::Ended(DeviceError::Lost(direction)));
                     return;
                 }
-                if !dead.load(Relaxed) {
-                    period_of_sound(frames);
+                if !dead.load(Relaxed)
+                    && let Err(error) = period_of_sound(frames)
+                {
+                    stop.store(true, Relaxed);
+                    events(StreamEvent::Ended(error));
+                    return;
                 }
                 periods += 1;
                 let due = start + Duration::from_secs_f64(pace * f64::from(periods));
@@ -285,6 +366,7 @@ impl System for VirtualSystem {
             }
             at += frames;
             port.deliver(&frames_out, channels);
+            Ok(())
         })
     }
 
@@ -298,11 +380,11 @@ impl System for VirtualSystem {
         let device = self.resolve(request, direction)?;
         let mut port = port(self.format());
         let channels = usize::from(self.config.channels);
-        let mut wav = match &self.config.played {
-            Played::Wav(path) => Some(
-                WavWriter::create(path, self.config.rate)
-                    .map_err(|e| DeviceError::Failed { direction, reason: e.to_string() })?,
-            ),
+        let to_file = match &self.config.played {
+            Played::Wav(path) => {
+                self.recording.create(path, self.config.rate)?;
+                Some(ToFile(self.recording.clone()))
+            }
             Played::Samples(_) | Played::Discarded => None,
         };
         let played = self.config.played.clone();
@@ -311,11 +393,13 @@ impl System for VirtualSystem {
             taken.resize(frames * channels, 0.0);
             port.fill(&mut taken, channels);
             let mono = taken.iter().step_by(channels);
-            if let Some(wav) = &mut wav {
-                wav.write(mono);
-            } else if let Played::Samples(samples) = &played {
+            if let Some(to_file) = &to_file {
+                return to_file.0.write(mono);
+            }
+            if let Played::Samples(samples) = &played {
                 samples.lock().unwrap_or_else(PoisonError::into_inner).extend(mono);
             }
+            Ok(())
         })
     }
 
