@@ -47,10 +47,10 @@ test.each(["light", "dark"] as const)("nor has anything that opens, %s", async (
     await page.evaluate((name) => script.show(name), scene);
     expect(await findings(page), scene).toEqual([]);
   }
-  await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("settings.hostAddress")));
+  await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("host.bad_address")));
   await page.getByTestId("host-address").fill("not an address");
   await page.keyboard.press("Tab");
-  await page.locator("[data-code='settings.hostAddress']").waitFor();
+  await page.locator("[data-code='host.bad_address']").waitFor();
   expect(await findings(page), "a refused field").toEqual([]);
   await page.getByTestId("help-open").click();
   expect(await findings(page), "the shortcuts").toEqual([]);

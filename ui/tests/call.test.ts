@@ -131,7 +131,7 @@ describe("the text box", () => {
 
   test("keeps what was refused and says why beside it", async () => {
     const page = await open("idle");
-    await page.evaluate(() => script.refusals.set("sendText", script.scenes.problem("conversation.textTooLong", ["newConversation"])));
+    await page.evaluate(() => script.refusals.set("sendText", script.scenes.problem("conversation.text_too_long", ["newConversation"])));
     const box = page.getByTestId("text-box");
     await box.fill("kept");
     await page.keyboard.press("Enter");

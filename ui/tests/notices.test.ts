@@ -27,14 +27,14 @@ test("each level has a shape, a word, what happened and what to do", async () =>
 
 test("a notice goes when it is dismissed, the others stay", async () => {
   const page = await open("notices");
-  await page.getByRole("button", { name: /^Dismiss: The disk/ }).click();
+  await page.getByRole("button", { name: /^Dismiss: The history/ }).click();
   await expect.poll(() => page.getByTestId("notice").count()).toBe(2);
   expect(await asked(page, "dismissNotice")).toEqual(["two"]);
 });
 
 test("a refused command is a notice of the window's own, dismissed without asking anyone", async () => {
   const page = await open("idle");
-  await page.evaluate(() => script.refusals.set("talk", script.scenes.problem("call.refused", ["openHostSettings"])));
+  await page.evaluate(() => script.refusals.set("talk", script.scenes.problem("link.refused", ["openHostSettings"])));
   await page.getByTestId("talk").click();
   await page.getByTestId("notice").waitFor();
   await page.getByTestId("talk").click();
@@ -49,7 +49,7 @@ test("many notices leave room for the conversation", async () => {
   await page.evaluate(() =>
     script.send({
       type: "notices",
-      notices: Array.from({ length: 20 }, (_, index) => script.scenes.notice(`n${index}`, "warning", "store.diskNearlyFull")),
+      notices: Array.from({ length: 20 }, (_, index) => script.scenes.notice(`n${index}`, "warning", "history.set_aside")),
     }),
   );
   await expect.poll(() => page.getByTestId("notice").count()).toBe(20);

@@ -125,16 +125,16 @@ describe("commands", () => {
 
   test("that are refused show what Rust says", async () => {
     const page = await openWithTauri();
-    await page.evaluate((refusal) => (tauriSide.refuse.talk = refusal), problem("call.refused"));
+    await page.evaluate((refusal) => (tauriSide.refuse.talk = refusal), problem("link.refused"));
     await page.getByTestId("talk").click();
-    await expect.poll(() => page.getByTestId("notice").getAttribute("data-code")).toBe("call.refused");
+    await expect.poll(() => page.getByTestId("notice").getAttribute("data-code")).toBe("link.refused");
   });
 
   test("that Rust does not know become a sentence too", async () => {
     const page = await openWithTauri();
     await page.evaluate(() => (tauriSide.refuse.talk = "command talk not found"));
     await page.getByTestId("talk").click();
-    await expect.poll(() => page.getByTestId("notice").getAttribute("data-code")).toBe("window.noAnswer");
+    await expect.poll(() => page.getByTestId("notice").getAttribute("data-code")).toBe("window.no_answer");
   });
 });
 

@@ -71,11 +71,11 @@ describe("the host", () => {
 
   test("that is refused stays in the field with the reason beside it", async () => {
     const page = await openSettings("idle");
-    await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("settings.hostAddress")));
+    await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("host.bad_address")));
     const field = page.getByTestId("host-address");
     await field.fill("not an address");
     await field.press("Tab");
-    const reason = page.locator("[data-code='settings.hostAddress']");
+    const reason = page.locator("[data-code='host.bad_address']");
     await reason.waitFor();
     expect(await field.inputValue()).toBe("not an address");
     expect(await field.getAttribute("aria-invalid")).toBe("true");
@@ -93,7 +93,7 @@ describe("the host", () => {
     const field = page.getByTestId("handshake-limit");
     await field.fill("soon");
     await field.press("Tab");
-    await page.locator("[data-code='window.noNumber']").waitFor();
+    await page.locator("[data-code='window.no_number']").waitFor();
     expect(await asked(page, "changeSettings")).toEqual([]);
     await field.fill("90");
     await field.press("Tab");
@@ -193,12 +193,12 @@ describe("the echo test", () => {
 describe("voice and persona", () => {
   test("are saved when chosen and when left", async () => {
     const page = await openSettings("idle");
-    await page.getByTestId("voice").selectOption("VARM0");
+    await page.getByTestId("voice").selectOption("VARM0.pt");
     await page.getByTestId("persona").fill("You are a patient teacher.");
     await page.getByTestId("persona").press("Tab");
     await expect
       .poll(() => asked(page, "changeSettings"))
-      .toEqual([{ voice: "VARM0" }, { persona: "You are a patient teacher." }]);
+      .toEqual([{ voice: "VARM0.pt" }, { persona: "You are a patient teacher." }]);
   });
 
   test("count characters as a person does, and say when they are too many", async () => {

@@ -120,11 +120,11 @@ describe("the latency strip", () => {
 
   test("tells why a figure is missing, and the figures behind it, one step away", async () => {
     const page = await open("live");
-    expect(await page.getByTitle("This host does not tell how long it takes.").innerText()).toContain("host —");
+    expect(await page.getByTitle("Not measured yet.").innerText()).toContain("host —");
     await page.getByTestId("latency-more").focus();
     await page.keyboard.press("Enter");
     const more = (await page.locator("#latency-figures").innerText()).replace(/\s+/g, " ");
-    expect(more).toContain("No figure for host: This host does not tell how long it takes.");
+    expect(more).toContain("No figure for host: Not measured yet.");
     expect(more).toMatch(/Buffer target 80 ms .*Jitter 6 ms .*Underruns 1 time .*Concealed 40 ms .*Dropped 0 ms/);
     await picture(page, "latency-figures-light");
   });

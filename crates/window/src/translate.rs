@@ -28,11 +28,16 @@ impl From<view::Theme> for store::Theme {
 impl From<&store::Settings> for view::Settings {
     fn from(settings: &store::Settings) -> Self {
         let settings = settings.clone();
+        // Where none is chosen, the one that is sent is shown.
+        let voice = match settings.voice.as_str() {
+            "" => wire::ChatQuery::default().voice().to_owned(),
+            _ => settings.voice,
+        };
         Self {
             host_address: settings.host_address,
             handshake_limit_s: settings.handshake_limit_s,
             persona: settings.persona,
-            voice: settings.voice,
+            voice,
             input_device: settings.input_device,
             output_device: settings.output_device,
             theme: settings.theme.into(),

@@ -303,7 +303,7 @@ pub struct Settings {
     pub handshake_limit_s: u32,
     /// Who Moshi is to be; empty for the default.
     pub persona: String,
-    /// PersonaPlex voice; empty for the default.
+    /// PersonaPlex voice, as it is sent.
     pub voice: String,
     /// The microphone's id; null follows the system's default.
     pub input_device: Option<String>,

@@ -181,7 +181,7 @@ export type Settings = {
   handshakeLimitS: number,
   /** Who Moshi is to be; empty for the default. */
   persona: string,
-  /** PersonaPlex voice; empty for the default. */
+  /** PersonaPlex voice, as it is sent. */
   voice: string,
   /** The microphone's id; null follows the system's default. */
   inputDevice: string | null,

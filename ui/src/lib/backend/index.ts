@@ -33,7 +33,7 @@ export async function loadBackend(): Promise<Backend> {
 export function asProblem(rejection: unknown): Problem {
   if (isProblem(rejection)) return rejection;
   return {
-    code: "window.noAnswer",
+    code: "window.no_answer",
     what: "The window got no usable answer from the app behind it.",
     next: "Try again. If it stays like this, close MYCA Voice and start it again.",
     actions: [],

@@ -6,23 +6,23 @@ export const SCENES = {
   firstStart: () => scene("idle", { turns: [], settings: { ...SETTINGS, hostAddress: "" } }, { host: "" }),
   connecting: () => scene("connecting", {}, { sinceMs: ago(12), limitS: 30, attempt: 1 }),
   warmingUp: () =>
-    scene("warmingUp", {}, { sinceMs: ago(43), limitS: 120, attempt: 1, problem: problem("call.modelLoading") }),
+    scene("warmingUp", {}, { sinceMs: ago(43), limitS: 120, attempt: 1, problem: problem("call.warming_up") }),
   busy: () =>
     scene("busy", {}, {
       sinceMs: ago(12),
       attempt: 3,
       retryAtMs: ahead(5),
-      problem: problem("call.hostBusy", ["stop", "openHostSettings"]),
+      problem: problem("link.busy", ["stop", "openHostSettings"]),
     }),
   live: () =>
     scene("live", { latency: LATENCY }, { sinceMs: ago(271), server: "Moshi server 0.4", model: "PersonaPlex 7B" }),
   liveMuted: () => scene("live", { latency: LATENCY }, { sinceMs: ago(271), model: "PersonaPlex 7B", muted: true }),
   reconnecting: () =>
-    scene("reconnecting", {}, { sinceMs: ago(7), limitS: 60, attempt: 2, retryAtMs: ahead(3), problem: problem("call.lineBroke") }),
+    scene("reconnecting", {}, { sinceMs: ago(7), limitS: 60, attempt: 2, retryAtMs: ahead(3), problem: problem("link.closed") }),
   typingOnly: () =>
-    scene("typingOnly", {}, { sinceMs: ago(95), problem: problem("call.noHost", ["talk", "openHostSettings"]) }),
+    scene("typingOnly", {}, { sinceMs: ago(95), problem: problem("call.gone", ["talk", "openHostSettings"]) }),
   failed: () =>
-    scene("failed", {}, { sinceMs: ago(31), problem: problem("call.refused", ["talk", "openHostSettings"]) }),
+    scene("failed", {}, { sinceMs: ago(31), problem: problem("link.refused", ["talk", "openHostSettings"]) }),
   noDevices: () =>
     scene("idle", {
       devices: { ...DEVICES, inputs: [], outputs: [], input: NO_ROUTE, output: NO_ROUTE },
@@ -40,15 +40,15 @@ export const SCENES = {
   notices: () =>
     scene("idle", {
       notices: [
-        notice("one", "info", "settings.repaired"),
-        notice("two", "warning", "store.diskNearlyFull"),
-        notice("three", "error", "store.cannotWrite", ["newConversation"]),
+        notice("one", "info", "settings.set_aside"),
+        notice("two", "warning", "history.set_aside"),
+        notice("three", "error", "history.disk_full", ["newConversation"]),
       ],
     }),
   echoStarting: () => scene("idle", { echoTest: { state: "starting", roundTripMs: null, problem: null } }),
   echoRunning: () => scene("idle", { echoTest: { state: "running", roundTripMs: 84, problem: null } }),
   echoFailed: () =>
-    scene("idle", { echoTest: { state: "failed", roundTripMs: null, problem: problem("audio.deviceBusy") } }),
+    scene("idle", { echoTest: { state: "failed", roundTripMs: null, problem: problem("audio.busy") } }),
   hostile: () => scene("idle", { turns: HOSTILE_TURNS() }),
   long: () => scene("idle", { turns: LONG_TURNS() }),
   tenThousand: () => scene("idle", { turns: manyTurns(10_000) }),
@@ -63,7 +63,7 @@ const SETTINGS: Settings = {
   hostAddress: "gpu-box.local:8998",
   handshakeLimitS: 30,
   persona: "You enjoy having a good conversation. You answer in one or two sentences and ask back when something is unclear.",
-  voice: "NATF2",
+  voice: "NATF2.pt",
   inputDevice: null,
   outputDevice: null,
   theme: "system",
@@ -113,19 +113,19 @@ export const LATENCY: Latency = {
 };
 
 const SENTENCES: Record<string, [what: string, next: string]> = {
-  "call.modelLoading": ["The host loads the model into its memory.", "This takes about a minute after the host was started."],
-  "call.hostBusy": ["Someone else holds this host. It answers one caller at a time.", "MYCA asks again until it is free, or use another host."],
-  "call.lineBroke": ["The line to the host broke. What you say now is not heard.", "MYCA tries to get it back; the conversation so far is kept."],
-  "call.noHost": ["No host answers at gpu-box.local:8998.", "Keep typing: everything is kept. Start the host and press Talk when it runs."],
-  "call.refused": ["gpu-box.local:8998 refused the connection: nothing listens on that port.", "Start the Moshi server there, or use another host."],
-  "audio.noMicrophone": ["No microphone is connected.", "Plug one in; it is taken up by itself."],
-  "audio.noSpeaker": ["No speaker is connected.", "Plug one in, or choose another in the audio settings."],
-  "audio.deviceBusy": ["Another program holds the microphone for itself.", "Close that program, or choose another microphone."],
-  "settings.repaired": ["One setting could not be read and was set back.", "Look at the settings if something is not as you left it."],
-  "store.diskNearlyFull": ["The disk with the conversations is nearly full: 210 MB left.", "Free some space, or new turns may be lost."],
-  "store.cannotWrite": ["The conversation cannot be written to the disk.", "It goes on, but is lost when MYCA closes. Free some space."],
-  "settings.hostAddress": ["This is not an address of a host.", "Write a name and a port, like gpu-box.local:8998."],
-  "conversation.textTooLong": ["The text is longer than 4,000 characters.", "Send it in two parts."],
+  "call.warming_up": ["The host loads the model into its memory.", "This takes about a minute after the host was started."],
+  "link.busy": ["Someone else holds this host. It answers one caller at a time.", "MYCA asks again until it is free, or use another host."],
+  "link.closed": ["The line to the host broke. What you say now is not heard.", "MYCA tries to get it back; the conversation so far is kept."],
+  "call.gone": ["No host answers at gpu-box.local:8998.", "Keep typing: everything is kept. Start the host and press Talk when it runs."],
+  "link.refused": ["gpu-box.local:8998 refused the connection: nothing listens on that port.", "Start the Moshi server there, or use another host."],
+  "audio.no_microphone": ["No microphone is connected.", "Plug one in; it is taken up by itself."],
+  "audio.no_loudspeaker": ["No speaker is connected.", "Plug one in, or choose another in the audio settings."],
+  "audio.busy": ["Another program holds the microphone for itself.", "Close that program, or choose another microphone."],
+  "settings.set_aside": ["The settings could not be read (expected value) and start afresh.", "The broken file is kept as settings.json.broken-1732000000."],
+  "history.set_aside": ["The history could not be read (file is not a database) and starts afresh.", "The broken file is kept as history.sqlite3.broken-1732000000."],
+  "history.disk_full": ["The conversation cannot be written to the disk.", "It goes on, but is lost when MYCA closes. Free some space."],
+  "host.bad_address": ["This is not an address of a host.", "Write a name and a port, like gpu-box.local:8998."],
+  "conversation.text_too_long": ["The text is longer than 4,000 characters.", "Send it in two parts."],
 };
 
 export function problem(code: string, actions: Problem["actions"] = []): Problem {
@@ -151,17 +151,17 @@ export function light(id: LightId, state: LightState): Light {
 const LIGHT_WORDS: Record<LightId, [Record<LightState, string>, string, Problem["actions"]]> = {
   microphone: [
     { well: "Built-in Audio Analogue Stereo", waiting: "Opening Built-in Audio", wrong: "No microphone is connected.", off: "Closed until you talk." },
-    "audio.noMicrophone",
+    "audio.no_microphone",
     ["openAudioSettings"],
   ],
   speaker: [
     { well: "Built-in Audio Analogue Stereo", waiting: "Opening Built-in Audio", wrong: "No speaker is connected.", off: "Closed until you talk." },
-    "audio.noSpeaker",
+    "audio.no_loudspeaker",
     ["openAudioSettings"],
   ],
   moshi: [
     { well: "Listens and talks", waiting: "Busy with someone else", wrong: "Does not answer", off: "Not connected." },
-    "call.hostBusy",
+    "link.busy",
     ["stop", "openHostSettings"],
   ],
 };
@@ -202,7 +202,7 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     conversationId: "c1",
     turns: phase === "live" ? [...TALK(), OPEN_TURN()] : TALK(),
     settings: SETTINGS,
-    voices: ["NATF0", "NATF1", "NATF2", "NATM0", "NATM1", "VARF0", "VARM0"],
+    voices: ["NATF0.pt", "NATF1.pt", "NATF2.pt", "NATM0.pt", "NATM1.pt", "VARF0.pt", "VARM0.pt"],
     devices: DEVICES,
     latency: NO_LATENCY,
     notices: [],

@@ -164,7 +164,7 @@ export async function openScripted(search: string): Promise<Backend> {
   const wish = new URLSearchParams(search);
   const name = wish.get("scene") ?? "idle";
   const script = new ScriptedBackend(name in SCENES ? (name as SceneName) : "idle");
-  if (wish.get("snapshot") === "refused") script.refusals.set("snapshot", problem("store.cannotWrite"));
+  if (wish.get("snapshot") === "refused") script.refusals.set("snapshot", problem("history.disk_full"));
   const delayMs = Number(wish.get("snapshotDelay") ?? 0);
   if (delayMs > 0) script.held = new Promise((resolve) => setTimeout(resolve, delayMs));
   Object.assign(globalThis, { script });

@@ -43,11 +43,11 @@ test("an accepted value stays in sight until the settings come back, and then fo
 });
 
 test("a refused value stays with its reason until it is put right", async () => {
-  const { draft, asked } = field("one", (value) => (value === "bad" ? problem("settings.hostAddress") : null));
+  const { draft, asked } = field("one", (value) => (value === "bad" ? problem("host.bad_address") : null));
   draft.value = "bad";
   await draft.commit();
   expect(draft.value).toBe("bad");
-  expect(draft.problem?.code).toBe("settings.hostAddress");
+  expect(draft.problem?.code).toBe("host.bad_address");
   draft.value = "one";
   await draft.commit();
   expect(draft.problem).toBeNull();
@@ -55,7 +55,7 @@ test("a refused value stays with its reason until it is put right", async () => 
 });
 
 test("an answer about a value that was edited again is not shown", async () => {
-  const { draft } = field("one", () => problem("settings.hostAddress"));
+  const { draft } = field("one", () => problem("host.bad_address"));
   draft.value = "bad";
   const saving = draft.commit();
   draft.value = "better";

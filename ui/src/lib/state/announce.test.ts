@@ -10,7 +10,7 @@ const turn: Turn = { id: "x", speaker: "moshi", source: "spoken", text: "Hello."
 
 describe("what is said", () => {
   test("a change of phase, with its reason", () => {
-    const call = { ...view.call, phase: "busy", problem: problem("call.hostBusy") } as const;
+    const call = { ...view.call, phase: "busy", problem: problem("link.busy") } as const;
     expect(announcement(view, { type: "call", call })).toMatch(/^Busy\. Someone else holds this host/);
   });
 
@@ -38,11 +38,11 @@ describe("what is said", () => {
   });
 
   test("only notices that are new", () => {
-    const one = notice("one", "info", "settings.repaired");
-    const two = notice("two", "warning", "store.diskNearlyFull");
+    const one = notice("one", "info", "settings.set_aside");
+    const two = notice("two", "warning", "history.set_aside");
     const said = announcement({ ...view, notices: [one] }, { type: "notices", notices: [one, two] });
-    expect(said).toContain("nearly full");
-    expect(said).not.toContain("set back");
+    expect(said).toContain("The history could not be read");
+    expect(said).not.toContain("The settings");
     expect(announcement({ ...view, notices: [one, two] }, { type: "notices", notices: [one] })).toBeNull();
   });
 });

@@ -5,7 +5,7 @@ import { apply } from "./apply";
 import { emptyView, flowing, KEPT_PEAKS, type View } from "./view";
 
 const NOW = 1_800_000_000_000;
-const PROBLEM: Problem = { code: "call.refused", what: "No.", next: "Try again.", actions: [] };
+const PROBLEM: Problem = { code: "link.refused", what: "No.", next: "Try again.", actions: [] };
 
 function turn(id: string, change: Partial<Turn> = {}): Turn {
   return { id, speaker: "moshi", source: "spoken", text: id, atMs: NOW, open: false, saved: true, ...change };
@@ -99,7 +99,7 @@ describe("refusals", () => {
     view = apply(view, { type: "refused", problem: { ...PROBLEM, code: "other" } }, NOW);
     view = apply(view, { type: "refused", problem: { ...PROBLEM, what: "Still no." } }, NOW + 1);
     expect(view.refusals.map(({ problem }) => problem.what)).toEqual(["No.", "Still no."]);
-    expect(view.refusals.map(({ problem }) => problem.code)).toEqual(["other", "call.refused"]);
+    expect(view.refusals.map(({ problem }) => problem.code)).toEqual(["other", "link.refused"]);
   });
 
   test("a dismissed refusal is gone, the others stay", () => {

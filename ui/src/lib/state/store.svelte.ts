@@ -88,7 +88,7 @@ export class Store {
 }
 
 const NOT_OPEN: Problem = {
-  code: "window.notOpen",
+  code: "window.not_open",
   what: "The window is still starting.",
   next: "Try again in a moment.",
   actions: [],

@@ -39,10 +39,10 @@ test("an event between subscription and snapshot is not lost", async () => {
 
 test("a failed snapshot is kept as a problem; opening again works and listens once", async () => {
   const backend = new ScriptedBackend("live");
-  backend.refusals.set("snapshot", problem("store.cannotWrite"));
+  backend.refusals.set("snapshot", problem("history.disk_full"));
   const store = open(backend);
   await settled();
-  expect(store.view.opening).toMatchObject({ state: "failed", problem: { code: "store.cannotWrite" } });
+  expect(store.view.opening).toMatchObject({ state: "failed", problem: { code: "history.disk_full" } });
   backend.refusals.clear();
   await store.open();
   expect(store.view.opening).toEqual({ state: "ready" });
@@ -67,9 +67,9 @@ test("a refused command becomes a sentence to read and to dismiss", async () => 
   const backend = new ScriptedBackend("idle");
   const store = open(backend);
   await settled();
-  backend.refusals.set("talk", problem("call.refused"));
+  backend.refusals.set("talk", problem("link.refused"));
   await store.talk();
-  expect(store.view.refusals.map((refusal) => refusal.problem.code)).toEqual(["call.refused"]);
+  expect(store.view.refusals.map((refusal) => refusal.problem.code)).toEqual(["link.refused"]);
   store.dismiss(store.view.refusals[0]?.id ?? "");
   expect(store.view.refusals).toEqual([]);
   expect(backend.asked.map(({ command }) => command)).not.toContain("dismissNotice");
@@ -81,20 +81,20 @@ test("a rejection that is no problem still becomes a sentence", async () => {
   const store = open(backend);
   await settled();
   await store.stop();
-  expect(store.view.refusals[0]?.problem).toMatchObject({ code: "window.noAnswer", actions: [] });
+  expect(store.view.refusals[0]?.problem).toMatchObject({ code: "window.no_answer", actions: [] });
 });
 
 test("text is handed back with the reason when it is refused, and no notice is made of it", async () => {
   const backend = new ScriptedBackend("idle");
-  backend.refusals.set("sendText", problem("conversation.textTooLong"));
+  backend.refusals.set("sendText", problem("conversation.text_too_long"));
   const store = open(backend);
   await settled();
-  expect(await store.sendText("much")).toMatchObject({ code: "conversation.textTooLong" });
+  expect(await store.sendText("much")).toMatchObject({ code: "conversation.text_too_long" });
   expect(store.view.refusals).toEqual([]);
 });
 
 test("text written before the app answers is refused, not lost in silence", async () => {
   const store = new Store(() => new Promise(() => {}));
   void store.open();
-  expect(await store.sendText("early")).toMatchObject({ code: "window.notOpen" });
+  expect(await store.sendText("early")).toMatchObject({ code: "window.not_open" });
 });

@@ -10,9 +10,9 @@ export const STAGE_WORDS: Record<Stage, string> = {
 };
 
 /** Why a stage shows a dash. */
-export function unmeasured(stage: Stage, call: Call): string {
+export function unmeasured(call: Call): string {
   if (call.phase !== "live") return "Measured while you talk.";
-  return stage === "host" ? "This host does not tell how long it takes." : "Not measured yet.";
+  return "Not measured yet.";
 }
 
 export type Figure = { name: string; value: string; why: string };
