@@ -32,6 +32,7 @@ pub struct PortState {
     period: AtomicU32,
     latency_us: AtomicU32,
     flush: AtomicBool,
+    wake_at: AtomicU64,
 }
 
 /// One look at a [`PortState`].
@@ -43,7 +44,7 @@ pub struct PortReading {
     pub frames: u64,
     /// Input: frames lost because the ring was full. Output: frames of silence because the ring was empty.
     pub missed: u64,
-    /// When the last callback came, since the epoch of the [`crate::Clock`].
+    /// When the last callback came, since the epoch.
     pub last_call: Duration,
     /// Frames in the ring when the last callback ended (output only).
     pub left_after_call: u32,
@@ -65,6 +66,7 @@ impl PortState {
             period: AtomicU32::new(0),
             latency_us: AtomicU32::new(0),
             flush: AtomicBool::new(false),
+            wake_at: AtomicU64::new(0),
         })
     }
 
@@ -90,6 +92,12 @@ impl PortState {
     /// Asks the output port to throw away what is in its ring before it takes anything else.
     pub fn request_flush(&self) {
         self.flush.store(true, Relaxed);
+    }
+
+    /// Lets an input port wake the worker only once so many frames have been delivered in all. A value that comes late
+    /// does no harm: until then the one before holds, which has been reached, so that the worker is woken too often.
+    pub fn wake_at(&self, frames: u64) {
+        self.wake_at.store(frames, Relaxed);
     }
 
     fn called(&self, frames: usize) {
@@ -155,7 +163,15 @@ impl InputPort {
         };
         self.state.missed.fetch_add((frames - taken.min(frames)) as u64, Relaxed);
         self.state.called(frames);
-        self.worker.unpark();
+        if self.awaited() == 0 {
+            self.worker.unpark();
+        }
+    }
+
+    /// Frames to come before the worker has something to do.
+    #[must_use]
+    pub fn awaited(&self) -> u64 {
+        self.state.wake_at.load(Relaxed).saturating_sub(self.state.frames.load(Relaxed))
     }
 
     /// The counters, for a backend that learns the device's delay.
@@ -206,6 +222,23 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn small_deliveries_wake_the_worker_when_it_has_something_to_do() {
+        let woken = || {
+            let begin = Instant::now();
+            thread::park_timeout(Duration::from_millis(20));
+            begin.elapsed() < Duration::from_millis(20)
+        };
+        let (mut port, _ring, state) = input(64, Instant::now(), thread::current());
+        port.deliver(&[0.0; 4], 1);
+        assert!(woken(), "nothing was said about when");
+        state.wake_at(12);
+        port.deliver(&[0.0; 4], 1);
+        assert_eq!((port.awaited(), woken()), (4, false));
+        port.deliver(&[0.0; 4], 1);
+        assert_eq!((port.awaited(), woken()), (0, true));
+    }
 
     #[test]
     fn channels_are_averaged_on_the_way_in_and_copied_on_the_way_out() {

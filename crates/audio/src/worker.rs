@@ -95,6 +95,8 @@ struct Capture {
     port: Arc<PortState>,
     resampler: Resampler,
     filter_delay: Duration,
+    /// Frames of the device for one of ours.
+    ratio: f64,
 }
 
 struct Playback {
@@ -178,7 +180,8 @@ impl Worker {
                     self.capture = new.map(|(ring, port, format)| {
                         let resampler = resample::inward(format.rate);
                         let filter_delay = Duration::from_secs_f64(resampler.delay(RATE));
-                        Capture { ring, port, resampler, filter_delay }
+                        let ratio = f64::from(format.rate) / f64::from(RATE);
+                        Capture { ring, port, resampler, filter_delay, ratio }
                     });
                 }
                 NewPort::Output(new) => {
@@ -212,6 +215,7 @@ impl Worker {
         let now = self.now();
         let Some(capture) = &mut self.capture else { return };
         let frame = &mut self.frame;
+        let delivered = capture.port.read().frames;
         loop {
             let count = capture.ring.pop_slice(&mut self.scratch);
             if count == 0 {
@@ -235,6 +239,10 @@ impl Worker {
             (self.on_mic)(MicFrame { pcm, captured, ready: now });
         }
         frame.drain(..used);
+        // Some sound systems deliver a fraction of a millisecond at a time. Before the next frame is whole there is
+        // nothing to do.
+        let missing = (PACKET - frame.len()) as f64 * capture.ratio;
+        capture.port.wake_at(delivered + missing as u64);
     }
 
     /// From the network to the playout buffer; a bounded number of pieces, so that a flood cannot keep the loudspeaker

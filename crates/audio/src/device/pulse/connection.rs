@@ -184,6 +184,11 @@ impl Connection {
         sent
     }
 
+    /// Whether another message, or part of it, has been read from the socket already.
+    pub(super) fn holds_more(&self) -> bool {
+        !self.socket.buffer().is_empty()
+    }
+
     /// Waits for the next message.
     pub(super) fn next(&mut self) -> io::Result<Message<'_>> {
         let read = self.read_message();

@@ -30,6 +30,13 @@ const SAMPLE: usize = size_of::<f32>();
 /// How often the server is asked for the stream's delay.
 const LATENCY_EVERY: Duration = Duration::from_secs(1);
 
+/// Recorded sound that comes in pieces shorter than this is left to pile up: each piece costs two threads a wake-up.
+const SMALL: Duration = Duration::from_millis(5);
+/// How long before a whole frame is due the pieces are looked at again.
+const EARLY: Duration = Duration::from_millis(1);
+/// No piece waits longer than that, which is one frame.
+const LONGEST_SLEEP: Duration = Duration::from_millis(20);
+
 /// A stream; dropping it ends its thread and closes its connection.
 pub(super) struct PulseStream {
     device: DeviceInfo,
@@ -152,6 +159,7 @@ struct Task {
 /// What a message asks the thread to do, once the message itself is put away.
 enum Next {
     Nothing,
+    LetPileUp,
     Give(u32),
     Latency,
     Moved(CString),
@@ -208,8 +216,9 @@ impl Task {
         loop {
             let next = match connection.next()? {
                 Message::Sound(bytes) => {
+                    let small = bytes.len() as u64 * 1_000 < self.bytes_per_second * SMALL.as_millis() as u64;
                     self.deliver(bytes);
-                    Next::Nothing
+                    if small { Next::LetPileUp } else { Next::Nothing }
                 }
                 Message::Request(bytes) => Next::Give(bytes),
                 Message::Command(event) => match *event {
@@ -224,6 +233,12 @@ impl Task {
             };
             match next {
                 Next::Nothing => {}
+                Next::LetPileUp => {
+                    // What has arrived already is taken first.
+                    if !connection.holds_more() {
+                        thread::sleep(self.until_awaited().saturating_sub(EARLY));
+                    }
+                }
                 Next::Give(bytes) => self.give(connection, bytes)?,
                 Next::Latency => self.take_latency(connection)?,
                 Next::Moved(name) => events(StreamEvent::Moved(id_of(&name))),
@@ -245,6 +260,14 @@ impl Task {
         let samples = &mut self.samples[..count];
         bytemuck::cast_slice_mut::<f32, u8>(samples).copy_from_slice(&bytes[..count * SAMPLE]);
         port.deliver(samples, 1);
+    }
+
+    /// How long it takes until the microphone has heard what the worker waits for.
+    fn until_awaited(&self) -> Duration {
+        let End::Record(port) = &self.end else { return Duration::ZERO };
+        let bytes = port.awaited() * SAMPLE as u64;
+        // The worker waits for one frame; whatever says more is wrong.
+        Duration::from_micros(bytes * 1_000_000 / self.bytes_per_second.max(1)).min(LONGEST_SLEEP)
     }
 
     fn give(&mut self, connection: &mut Connection, bytes: u32) -> io::Result<()> {
