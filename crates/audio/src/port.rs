@@ -96,8 +96,14 @@ impl PortState {
 
     /// Lets an input port wake the worker only once so many frames have been delivered in all. A value that comes late
     /// does no harm: until then the one before holds, which has been reached, so that the worker is woken too often.
-    pub fn wake_at(&self, frames: u64) {
+    pub fn set_wake_at(&self, frames: u64) {
         self.wake_at.store(frames, Relaxed);
+    }
+
+    /// How many frames have to be delivered in all before the worker is woken.
+    #[must_use]
+    pub fn wake_at(&self) -> u64 {
+        self.wake_at.load(Relaxed)
     }
 
     fn called(&self, frames: usize) {
@@ -171,7 +177,7 @@ impl InputPort {
     /// Frames to come before the worker has something to do.
     #[must_use]
     pub fn awaited(&self) -> u64 {
-        self.state.wake_at.load(Relaxed).saturating_sub(self.state.frames.load(Relaxed))
+        self.state.wake_at().saturating_sub(self.state.frames.load(Relaxed))
     }
 
     /// The counters, for a backend that learns the device's delay.
@@ -233,7 +239,7 @@ mod tests {
         let (mut port, _ring, state) = input(64, Instant::now(), thread::current());
         port.deliver(&[0.0; 4], 1);
         assert!(woken(), "nothing was said about when");
-        state.wake_at(12);
+        state.set_wake_at(12);
         port.deliver(&[0.0; 4], 1);
         assert_eq!((port.awaited(), woken()), (4, false));
         port.deliver(&[0.0; 4], 1);

@@ -242,7 +242,7 @@ impl Worker {
         // Some sound systems deliver a fraction of a millisecond at a time. Before the next frame is whole there is
         // nothing to do.
         let missing = (PACKET - frame.len()) as f64 * capture.ratio;
-        capture.port.wake_at(delivered + missing as u64);
+        capture.port.set_wake_at(delivered + missing as u64);
     }
 
     /// From the network to the playout buffer; a bounded number of pieces, so that a flood cannot keep the loudspeaker

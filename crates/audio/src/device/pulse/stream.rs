@@ -35,7 +35,7 @@ const SMALL: Duration = Duration::from_millis(5);
 /// How long before a whole frame is due the pieces are looked at again.
 const EARLY: Duration = Duration::from_millis(1);
 /// No piece waits longer than that, which is one frame.
-const LONGEST_SLEEP: Duration = Duration::from_millis(20);
+const LONGEST_REST: Duration = Duration::from_millis(20);
 
 /// A stream; dropping it ends its thread and closes its connection.
 pub(super) struct PulseStream {
@@ -95,6 +95,7 @@ pub(super) fn record(
         end: End::Record(port),
         asked: None,
         asked_at: Instant::now(),
+        rested_for: 0,
     };
     task.spawn(connection, device, format, events)
 }
@@ -134,6 +135,7 @@ pub(super) fn play(
         end: End::Play(port),
         asked: None,
         asked_at: Instant::now(),
+        rested_for: 0,
     };
     task.give(&mut connection, created.requested_bytes).map_err(|e| DeviceError::NoSystem(e.to_string()))?;
     task.spawn(connection, device, format, events)
@@ -154,6 +156,8 @@ struct Task {
     /// The latency request that waits for its answer.
     asked: Option<u32>,
     asked_at: Instant,
+    /// The frame, by the place of its end, before which this thread has rested already.
+    rested_for: u64,
 }
 
 /// What a message asks the thread to do, once the message itself is put away.
@@ -236,7 +240,7 @@ impl Task {
                 Next::LetPileUp => {
                     // What has arrived already is taken first.
                     if !connection.holds_more() {
-                        thread::sleep(self.until_awaited().saturating_sub(EARLY));
+                        thread::sleep(self.rest());
                     }
                 }
                 Next::Give(bytes) => self.give(connection, bytes)?,
@@ -262,12 +266,18 @@ impl Task {
         port.deliver(samples, 1);
     }
 
-    /// How long it takes until the microphone has heard what the worker waits for.
-    fn until_awaited(&self) -> Duration {
+    /// How long pieces are left to pile up: once for each frame that the worker waits for until it is nearly due, and
+    /// after that for a moment at a time. Servers that send their pieces in bursts may have the rest there already.
+    fn rest(&mut self) -> Duration {
         let End::Record(port) = &self.end else { return Duration::ZERO };
         let bytes = port.awaited() * SAMPLE as u64;
-        // The worker waits for one frame; whatever says more is wrong.
-        Duration::from_micros(bytes * 1_000_000 / self.bytes_per_second.max(1)).min(LONGEST_SLEEP)
+        let due = Duration::from_micros(bytes * 1_000_000 / self.bytes_per_second.max(1));
+        let frame = port.state().wake_at();
+        if self.rested_for == frame {
+            return due.min(EARLY);
+        }
+        self.rested_for = frame;
+        due.saturating_sub(EARLY).min(LONGEST_REST)
     }
 
     fn give(&mut self, connection: &mut Connection, bytes: u32) -> io::Result<()> {
