@@ -1,0 +1,18 @@
+//! Who thinks.
+//!
+//! A [`Turn`] goes in, a stream of [`Event`]s comes out, and the last one is always
+//! [`What::Done`]. Ids and times in them are ours; everything else is what the other side said, bounded in size and
+//! never more than text.
+
+pub mod bounded;
+mod event;
+mod failure;
+pub mod sse;
+mod turn;
+
+pub use event::{
+    AgentActivity, AgentState, Canned, Event, Memory, MemoryUse, Notice, Outcome, Reply, ToolCall, ToolState,
+    What,
+};
+pub use failure::Failure;
+pub use turn::{Came, Turn, TurnError};
