@@ -33,15 +33,44 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that has no way to wake us.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Waiting that has an end.
+struct Wait<'a> {
+    what: &'a str,
+    since: Instant,
+}
+
+impl<'a> Wait<'a> {
+    fn for_(what: &'a str) -> Self {
+        Self { what, since: Instant::now() }
+    }
+
+    /// How long it may go on.
+    #[track_caller]
+    fn left(&self) -> Duration {
+        let left = PATIENCE.saturating_sub(self.since.elapsed());
+        assert!(!left.is_zero(), "{}: not within {PATIENCE:?}", self.what);
+        left
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        // Whoever looks into a test that took long wants to know where.
+        const LONG: Duration = Duration::from_secs(10);
+        if self.since.elapsed() > LONG {
+            eprintln!("{}: waited for {:.1?}", self.what, self.since.elapsed());
+        }
+    }
+}
+
 /// Looks at something that has no way to wake us until it is there.
 #[track_caller]
 pub fn patiently<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let wait = Wait::for_(what);
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(LOOK);
+        std::thread::sleep(LOOK.min(wait.left()));
     }
 }

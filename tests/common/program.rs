@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::Wait;
 use super::process::Process;
 
 /// The desktop app.
@@ -92,7 +91,7 @@ impl Program {
     /// Waits for an event, from the one on after that which was waited for last.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let wait = Wait::for_(what);
         let mut lines = self.printed.lock();
         loop {
             while let Some(event) = lines.events.get(self.next) {
@@ -101,16 +100,15 @@ impl Program {
                     return event.clone();
                 }
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!lines.ended && !left.is_zero(), "{what}: does not come");
-            lines = self.printed.more.wait_timeout(lines, left).unwrap().0;
+            assert!(!lines.ended, "{what}: does not come, the program has ended");
+            lines = self.printed.more.wait_timeout(lines, wait.left()).unwrap().0;
         }
     }
 
     /// Waits until the events until now are so.
     #[track_caller]
     pub fn wait_until(&self, what: &str, are_so: impl Fn(&[Value]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let wait = Wait::for_(what);
         loop {
             let (events, ended) = {
                 let lines = self.printed.lock();
@@ -119,14 +117,10 @@ impl Program {
             if are_so(&events) {
                 return;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!ended && !left.is_zero(), "{what}: does not come");
+            assert!(!ended, "{what}: does not come, the program has ended");
+            let is_as_before = |lines: &mut Lines| lines.events.len() == events.len() && !lines.ended;
             let lines = self.printed.lock();
-            drop(
-                self.printed
-                    .more
-                    .wait_timeout_while(lines, left, |l| l.events.len() == events.len() && !l.ended),
-            );
+            drop(self.printed.more.wait_timeout_while(lines, wait.left(), is_as_before));
         }
     }
 

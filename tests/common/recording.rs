@@ -4,9 +4,9 @@ use std::io::Read;
 use std::process::Stdio;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::PATIENCE;
+use super::Wait;
 use super::process::Process;
 use super::pulse::{CARD, Pulse, RATE};
 
@@ -81,12 +81,10 @@ impl Recording {
     /// Waits until what was recorded is so.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&Sides) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let wait = Wait::for_(what);
         let mut sides = self.heard.sides.lock().unwrap();
         while !is_so(&sides) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{what}: is not to be heard");
-            sides = self.heard.more.wait_timeout(sides, left).unwrap().0;
+            sides = self.heard.more.wait_timeout(sides, wait.left()).unwrap().0;
         }
     }
 
