@@ -12,7 +12,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::alignment::{Heard, assert_heard_well, sounding, time, words_heard, words_in};
+use common::alignment::{ON_ITS_WAY, assert_heard_well, say_and_listen, sounding, time, words_in};
 use common::program::{Program, argument, myca};
 use common::pulse::{Device, LOUDSPEAKER, MICROPHONE, OTHER_LOUDSPEAKER, OTHER_MICROPHONE, Pulse};
 use common::recording::Recording;
@@ -23,17 +23,6 @@ use store::{History, Paths, Speaker};
 
 /// How far the delays of two words may lie apart. The playout buffer may settle while they are said.
 const AGREE: Duration = Duration::from_millis(100);
-
-/// Longer than a word is on its way.
-const ON_ITS_WAY: Duration = Duration::from_secs(2);
-
-/// Says words into the microphone and finds them in the loudspeaker.
-fn say_and_listen(speech: &Speech, pulse: &Pulse, recording: &Recording) -> Vec<Heard> {
-    let start = recording.len();
-    speech.say_into(pulse);
-    recording.run_for(ON_ITS_WAY);
-    words_heard(speech, &recording.sides().from(start))
-}
 
 /// Talks with a host through virtual devices, in a home of the test's own.
 struct Caller {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::pulse::RATE;
-use super::recording::{Sides, samples};
+use super::pulse::{Pulse, RATE};
+use super::recording::{Recording, Sides, samples};
 use super::speech::{Speech, Word};
 
 /// How much later than it was said a word is looked for.
@@ -250,6 +250,17 @@ pub fn assert_aligned(heard: &[Heard], agree: Duration) {
     let delays = heard.iter().map(Heard::delay);
     let (shortest, longest) = (delays.clone().min().unwrap(), delays.max().unwrap());
     assert!(longest - shortest <= agree, "aligned: {shortest:?} to {longest:?}, {heard:#?}");
+}
+
+/// Longer than a word is on its way.
+pub const ON_ITS_WAY: Duration = Duration::from_secs(2);
+
+/// Says words into the microphone and finds them in the loudspeaker.
+pub fn say_and_listen(speech: &Speech, pulse: &Pulse, recording: &Recording) -> Vec<Heard> {
+    let start = recording.len();
+    speech.say_into(pulse);
+    recording.run_for(ON_ITS_WAY);
+    words_heard(speech, &recording.sides().from(start))
 }
 
 /// A busy machine spoils a measurement now and then, a fault of what is measured spoils all of them.

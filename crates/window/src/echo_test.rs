@@ -13,7 +13,7 @@ use audio::RouteStatus;
 use conversation::{Command, Conversation, Event, Handle, Host, Options, Phase, Problem};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::Child,
+    process::{Child, ChildStdin},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::timeout,
@@ -80,7 +80,7 @@ async fn run(
         }
     };
     // Neither sender nor message is needed: both mean the end.
-    let (mut child, host) = tokio::select! {
+    let (mut child, _stdin, host) = tokio::select! {
         started = started => started?,
         _ = &mut stopped => return Ok(()),
     };
@@ -120,7 +120,9 @@ async fn run(
 }
 
 /// Starts the child and waits for the line that says where it listens.
-async fn start(program: &Path) -> io::Result<(Child, Host)> {
+///
+/// The child ends when its standard input does, so that this has to be held; waiting for the child would close it.
+async fn start(program: &Path) -> io::Result<(Child, Option<ChildStdin>, Host)> {
     let mut command = tokio::process::Command::new(program);
     command.args(["echo", "--port", "0", "--json", "--end-with-parent"]);
     // Its standard input ends with this program, however that ends; then the child ends, too.
@@ -151,7 +153,8 @@ async fn start(program: &Path) -> io::Result<(Child, Host)> {
     });
     let host =
         Host::new(&address, "", "", HANDSHAKE_LIMIT).map_err(|problem| io::Error::other(problem.what))?;
-    Ok((child, host))
+    let stdin = child.stdin.take();
+    Ok((child, stdin, host))
 }
 
 /// A console program must not flash up a console.
