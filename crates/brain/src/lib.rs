@@ -1,12 +1,14 @@
 //! Who thinks.
 //!
-//! A [`Turn`] goes in, a stream of [`Event`]s comes out, and the last one is always
+//! One interface, [`Brain`]: a [`Turn`] goes in, a stream of [`Event`]s comes out, and the last one is always
 //! [`What::Done`]. Ids and times in them are ours; everything else is what the other side said, bounded in size and
-//! never more than text.
+//! never more than text. [`Mas`] asks an agent system over HTTP.
 
 pub mod bounded;
 mod event;
 mod failure;
+mod interface;
+pub mod mas;
 pub mod sse;
 mod turn;
 
@@ -15,4 +17,6 @@ pub use event::{
     What,
 };
 pub use failure::Failure;
+pub use interface::{Answer, Brain, EVENTS};
+pub use mas::Mas;
 pub use turn::{Came, Turn, TurnError};
