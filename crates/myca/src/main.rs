@@ -1,5 +1,6 @@
 //! MYCA Voice on the command line.
 
+mod ask;
 mod devices;
 mod echo;
 mod end;
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Talk with a Moshi host.
     Talk(Box<talk::Args>),
+    /// Ask the agent system a question.
+    Ask(ask::Args),
     /// List microphones and loudspeakers.
     Devices(devices::Args),
     /// Be a Moshi host: run a model on this machine's processor.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         .init();
     match cli.command {
         Command::Talk(args) => talk::run(*args),
+        Command::Ask(args) => ask::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Host(args) => host::run(args),
         Command::Echo(args) => echo::run(&args),

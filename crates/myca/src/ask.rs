@@ -1,0 +1,122 @@
+//! `myca ask`: one typed turn, without a microphone and without Moshi.
+#![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
+
+mod printer;
+
+use std::{env, process::ExitCode};
+
+use brain::{
+    Brain, Came, Mas, Outcome, Turn, What,
+    mas::{Limits, MasAddress, ServiceToken},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::printer::Printer;
+use crate::end;
+
+/// Where the service token is taken from. It is no argument, as others on this machine can read those.
+const TOKEN: &str = "MYCA_MAS_TOKEN";
+/// How a program ends that was interrupted, as shells count it.
+const INTERRUPTED: u8 = 130;
+
+/// Ask the agent system a question.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Who answers
+    #[arg(long, value_enum, default_value_t = Who::Mas)]
+    brain: Who,
+    /// Where it is, for example http://127.0.0.1:8001
+    #[arg(long, value_name = "URL")]
+    address: String,
+    /// The conversation that this belongs to; without it a new one begins
+    #[arg(long, value_name = "ID")]
+    conversation: Option<String>,
+    /// The name under which you are remembered
+    #[arg(long, default_value = "voice_user", value_name = "NAME")]
+    user: String,
+    /// Print every event as a line of JSON
+    #[arg(long)]
+    json: bool,
+    /// What to say
+    text: String,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Who {
+    /// A MAS; its service token, if it wants one, is taken from the environment variable `MYCA_MAS_TOKEN`
+    Mas,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let (brain, turn) = match prepare(args) {
+        Ok(prepared) => prepared,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(ask(brain.as_ref(), turn, args.json));
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+fn prepare(args: &Args) -> Result<(Box<dyn Brain>, Turn), String> {
+    let conversation = args.conversation.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
+    let turn = Turn::new(&conversation, &args.user, &args.text, Came::Typed)
+        .map_err(|error| format!("This cannot be sent: {error}."))?;
+    let Who::Mas = args.brain;
+    let address = MasAddress::parse(&args.address).map_err(|error| {
+        format!(
+            "The address cannot be used: {error}. Write it like http://127.0.0.1:8001 or https://mas.example."
+        )
+    })?;
+    let token = match env::var_os(TOKEN).filter(|token| !token.is_empty()) {
+        None => None,
+        Some(token) => Some(
+            ServiceToken::new(&token.to_string_lossy())
+                .map_err(|error| format!("{TOKEN} cannot be used: {error}."))?,
+        ),
+    };
+    Ok((Box::new(Mas::new(address, token, Limits::default())), turn))
+}
+
+async fn ask(brain: &dyn Brain, turn: Turn, json: bool) -> ExitCode {
+    let stop = CancellationToken::new();
+    if let Err(error) = end::when_asked(&stop) {
+        eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
+        return ExitCode::FAILURE;
+    }
+    let mut printer = Printer::new(json);
+    let mut answer = brain.begin(turn);
+    let (mut ended, mut passed_on) = (Outcome::Failed, false);
+    loop {
+        tokio::select! {
+            event = answer.next() => {
+                let Some(event) = event else { break };
+                printer.event(&event);
+                if let What::Done { outcome, .. } = event.what {
+                    ended = outcome;
+                }
+            }
+            () = stop.cancelled(), if !passed_on => {
+                answer.cancel();
+                passed_on = true;
+            }
+        }
+    }
+    match ended {
+        Outcome::Answered | Outcome::Remembered => ExitCode::SUCCESS,
+        Outcome::Failed => ExitCode::FAILURE,
+        Outcome::Cancelled => ExitCode::from(INTERRUPTED),
+    }
+}

@@ -1,0 +1,146 @@
+//! What `myca ask` prints: the reply on standard output, everything else on standard error.
+#![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
+
+use std::{fmt, io::Write};
+
+use brain::{AgentState, Canned, Event, MemoryUse, ToolState, What};
+
+/// Prints what happens: words as they come, or every event as JSON.
+pub(super) struct Printer {
+    json: bool,
+    /// Whether a line of the reply has begun and not ended.
+    open: bool,
+}
+
+impl Printer {
+    /// Prints words, or events as JSON.
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, open: false }
+    }
+
+    /// Prints an event.
+    pub(super) fn event(&mut self, event: &Event) {
+        if self.json {
+            match serde_json::to_string(event) {
+                Ok(line) => out(format_args!("{line}\n")),
+                Err(error) => tracing::error!(%error, "an event cannot be written as JSON"),
+            }
+            if let What::Error(failure) = &event.what {
+                eprintln!("{} {}", failure.what, failure.next);
+            }
+            return;
+        }
+        match &event.what {
+            What::Thinking { .. } => {}
+            What::Token { text } => {
+                let text = visible(text);
+                out(format_args!("{text}"));
+                if let Some(last) = text.chars().last() {
+                    self.open = last != '\n';
+                }
+            }
+            What::Reply(reply) => {
+                self.end_line();
+                if !reply.whole {
+                    self.note("The reply may not be complete.", None);
+                }
+                match reply.canned {
+                    Canned::No => {}
+                    Canned::Perhaps => self.note("This may be a prepared sentence: MAS does not say.", None),
+                    Canned::Yes => {
+                        self.note("This is a prepared sentence: the model behind MAS failed.", None);
+                    }
+                }
+            }
+            What::Tool(call) => {
+                let state = match call.state {
+                    ToolState::Pending => "waits",
+                    ToolState::Running => "runs",
+                    ToolState::Success => "has run",
+                    ToolState::Error => "has failed",
+                };
+                self.note(&format!("Tool {} {state}.", line(&call.name)), None);
+            }
+            What::Agent(agent) => {
+                let state = match agent.state {
+                    AgentState::Matched => "would be the one for this",
+                    AgentState::Invoked => "was called",
+                    AgentState::Processing => "works",
+                    AgentState::Completed => "is done",
+                    AgentState::Failed => "has failed",
+                    AgentState::Unknown => "has something to tell",
+                };
+                self.note(&format!("Agent {} {state}.", line(&agent.name)), agent.said.as_deref());
+            }
+            What::Memory(memory) => {
+                let used = match memory.used {
+                    MemoryUse::Read => "read",
+                    MemoryUse::Write => "written",
+                };
+                self.note(&format!("Memory {used}: {} ({}).", line(&memory.kind), memory.count), None);
+            }
+            What::Notice(notice) => self.note(&notice.what, notice.said.as_deref()),
+            What::Error(failure) => {
+                self.end_line();
+                eprintln!("{} {}", failure.what, failure.next);
+                if let Some(said) = &failure.said {
+                    eprintln!("It said: {}", visible(said));
+                }
+            }
+            What::Done { left_out: 0, .. } => self.end_line(),
+            What::Done { left_out, .. } => self.note(&format!("{left_out} entries were left out."), None),
+        }
+    }
+
+    fn note(&mut self, sentence: &str, said: Option<&str>) {
+        self.end_line();
+        match said {
+            Some(said) => eprintln!("[{sentence} {}]", line(said)),
+            None => eprintln!("[{sentence}]"),
+        }
+    }
+
+    fn end_line(&mut self) {
+        if std::mem::take(&mut self.open) {
+            out(format_args!("\n"));
+        }
+    }
+}
+
+/// Prints at once. That nobody reads any more (`myca ask ... | head`) is no reason to stop in the middle.
+fn out(words: fmt::Arguments<'_>) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_fmt(words).and_then(|()| stdout.flush());
+}
+
+/// Foreign text as it may go to a terminal: nothing in it moves the cursor, changes a colour, or turns the direction
+/// of what stands around it.
+fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().filter(|c| *c != '\r').map(shown).collect()
+}
+
+/// The same inside a sentence, where it has no lines of its own.
+fn line(text: &str) -> String {
+    visible(text).replace(['\n', '\t'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_does_nothing_to_a_terminal() {
+        assert_eq!(visible("two\r\nlines\tand naïve 🦀"), "two\nlines\tand naïve 🦀");
+        assert_eq!(
+            visible("\u{1b}[2J\u{7}\u{202e}abc\u{9b}31m"),
+            "\u{fffd}[2J\u{fffd}\u{fffd}abc\u{fffd}31m"
+        );
+        assert_eq!(line("a\nb"), "a b");
+    }
+}
