@@ -3,6 +3,7 @@
 //! The order of things is what the stock servers need: nothing is sent before the handshake, the Ogg stream begins
 //! after it, pings carry nothing, and the end is a close frame, so that the server frees its lock.
 
+mod allowance;
 mod connect;
 mod figures;
 mod unacknowledged;
@@ -12,13 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::{MicFrame, Speaker};
+use audio::{MicFrame, PACKET, Speaker};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use ogg_opus::{EncoderSettings, StreamReader, StreamWriter};
 use tokio::{
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval, timeout},
+    task::yield_now,
+    time::{self, MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
     self, Message, Utf8Bytes,
@@ -26,9 +28,8 @@ use tokio_tungstenite::tungstenite::{
 };
 use wire::{Frame, HostMetadata, Utf8Stream, close};
 
-pub(crate) use self::connect::Tls;
 pub use self::figures::{LinkFigures, LinkReading};
-use self::{connect::Socket, figures::Measure};
+use self::{allowance::Allowance, connect::Socket, figures::Measure};
 use crate::{
     machine::{Host, LinkEvent},
     problem::LinkError,
@@ -42,11 +43,26 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// How long one message may take to leave. A connection that takes nothing for so long is dead.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
+/// A microphone that gives nothing for this long is not there, and the host hears silence in its place: a model goes on
+/// only while it hears something, so that without a microphone Moshi would fall silent too. It is as much as can wait
+/// between a microphone and this link, so that what it gives late does not come on top of the silence.
+const NO_MICROPHONE: Duration = Duration::from_secs(1);
+/// The duration of a [`MicFrame`].
+const FRAME: Duration = Duration::from_millis(20);
+/// Bytes of sound that are decoded in one go: with the leanest packets there are, 20 s.
+const DECODED_AT_ONCE: usize = 8 << 10;
+/// Text that a host may send at once, in bytes, and in each second on top. Moshi says some 60 bytes a second.
+const TEXT: (u32, u32) = (64 << 10, 1 << 10);
+/// The same for everything that it sends: a conversation takes 6 kB a second.
+const EVERYTHING: (u32, u32) = (8 << 20, 256 << 10);
+/// What a message counts beyond its bytes.
+const MESSAGE: usize = 64;
+/// Characters of what a host says about an error that are shown.
+const WORDS: usize = 300;
 
 /// Everything a link works with.
 pub(crate) struct Setup {
     pub(crate) host: Host,
-    pub(crate) tls: Tls,
     /// Frames of the microphone; those before the handshake are thrown away.
     pub(crate) mic: mpsc::Receiver<MicFrame>,
     pub(crate) speaker: Option<Speaker>,
@@ -60,27 +76,37 @@ pub(crate) struct Setup {
 
 /// Runs a link to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
 pub(crate) async fn run(setup: Setup) {
-    let Setup { host, tls, mic, speaker, events, mut stop, figures, epoch } = setup;
+    let Setup { host, mic, speaker, events, mut stop, figures, epoch } = setup;
     let connected = tokio::select! {
-        connected = connect::connect(&host, &tls) => connected,
+        connected = connect::connect(&host) => connected,
         () = stopped(&mut stop) => return,
     };
     let end = match connected {
         Ok(socket) => {
-            let _ = events.send(LinkEvent::Connected).await;
             let mut link = Link {
                 socket,
                 mic,
                 speaker,
                 events: events.clone(),
+                epoch,
                 writer: None,
                 reader: None,
                 text: Utf8Stream::new(),
                 measure: Measure::new(epoch, figures),
+                text_allowance: Allowance::new(TEXT, Instant::now()),
+                allowance: Allowance::new(EVERYTHING, Instant::now()),
+                heard: Instant::now(),
+                something_else: false,
+                silence_at: time::Instant::now(),
                 host_error: None,
                 pcm: Vec::new(),
             };
-            let end = link.serve(&mut stop).await;
+            let end = tokio::select! {
+                biased;
+                // Also while a message waits to leave, or somebody to be told.
+                () = stopped(&mut stop) => None,
+                error = link.serve() => Some(error),
+            };
             link.close().await;
             end
         }
@@ -101,55 +127,67 @@ struct Link {
     mic: mpsc::Receiver<MicFrame>,
     speaker: Option<Speaker>,
     events: mpsc::Sender<LinkEvent>,
+    /// The clock of [`MicFrame::captured`].
+    epoch: Instant,
     /// There since the handshake.
     writer: Option<StreamWriter>,
     reader: Option<StreamReader>,
     text: Utf8Stream,
     measure: Measure,
+    text_allowance: Allowance,
+    allowance: Allowance,
+    /// When sound came last.
+    heard: Instant,
+    /// Whether something else than sound has come since then.
+    something_else: bool,
+    /// When silence is sent if the microphone gives nothing before.
+    silence_at: time::Instant,
     /// What the host said before it closed.
     host_error: Option<String>,
     pcm: Vec<f32>,
 }
 
 impl Link {
-    /// Serves the link until it ends by itself (`Some`) or is stopped (`None`).
-    async fn serve(&mut self, stop: &mut watch::Receiver<bool>) -> Option<LinkError> {
+    /// Serves the link until it ends by itself.
+    async fn serve(&mut self) -> LinkError {
+        if let Err(error) = self.tell(LinkEvent::Connected).await {
+            return error;
+        }
         let mut ping = interval(PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
         loop {
-            if self.writer.is_none() {
-                // Before the session starts there is nothing to be heard.
-                heard = Instant::now();
-            }
             let step = tokio::select! {
                 biased;
-                () = stopped(stop) => return None,
-                message = self.socket.next() => {
-                    // An answered ping only says that the server's socket lives; its model may hang.
-                    if matches!(message, Some(Ok(Message::Binary(_)))) {
-                        heard = Instant::now();
-                    }
-                    self.receive(message).await
-                }
-                Some(frame) = self.mic.recv() => self.send_sound(frame).await,
-                _ = ping.tick(), if self.writer.is_some() => {
-                    if heard.elapsed() > SILENCE {
-                        Err(LinkError::Silent(SILENCE.as_secs()))
-                    } else {
-                        self.measure.pinged();
-                        // Without payload: moshi-backend takes a ping's payload for a message of its own protocol.
-                        self.send(Message::Ping(Bytes::new())).await
-                    }
-                }
+                message = self.socket.next() => self.receive(message).await,
+                Some(frame) = self.mic.recv() => self.send_sound(&frame).await,
+                () = sleep_until(self.silence_at), if self.writer.is_some() => self.send_silence().await,
+                _ = ping.tick(), if self.writer.is_some() => self.ping().await,
             };
             if let Err(error) = step {
-                return Some(error);
+                return error;
             }
         }
     }
 
+    async fn ping(&mut self) -> Result<(), LinkError> {
+        // An answered ping only says that the server's socket lives; its model may hang.
+        if self.heard.elapsed() <= SILENCE {
+            self.measure.pinged();
+            // Without payload: moshi-backend takes a ping's payload for a message of its own protocol.
+            self.send(Message::Ping(Bytes::new())).await
+        } else if self.something_else {
+            Err(LinkError::Protocol("none of it is sound".into()))
+        } else {
+            Err(LinkError::Silent(SILENCE.as_secs()))
+        }
+    }
+
     async fn receive(&mut self, message: Option<tungstenite::Result<Message>>) -> Result<(), LinkError> {
+        if let Some(Ok(message)) = &message
+            && !self.allowance.take(message.len() + MESSAGE, Instant::now())
+        {
+            return Err(LinkError::Protocol("far more than a conversation".into()));
+        }
         match message {
             Some(Ok(Message::Binary(bytes))) => self.frame(&bytes).await,
             Some(Ok(Message::Pong(_))) => {
@@ -157,7 +195,7 @@ impl Link {
                 Ok(())
             }
             Some(Ok(Message::Close(frame))) => {
-                Err(self.closed(frame.map(|f| (f.code.into(), f.reason.to_string()))))
+                Err(self.closed(frame.map(|f| (f.code.into(), words(&f.reason)))))
             }
             // No Moshi server sends text messages; they are not for us.
             Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Frame(_))) => Ok(()),
@@ -187,20 +225,25 @@ impl Link {
         let frame = match Frame::decode(bytes) {
             Ok(frame) => frame,
             Err(error) => {
+                self.something_else = true;
                 self.measure.odd_frame();
                 tracing::debug!(%error, "a frame was passed over");
                 return Ok(());
             }
         };
+        self.something_else |= !matches!(frame, Frame::Metadata(_) | Frame::Ping);
         match frame {
             Frame::Handshake { .. } => self.begin().await,
             Frame::Audio(bytes) => {
-                self.hear(&bytes);
+                self.hear(&bytes).await;
                 Ok(())
             }
             Frame::Text(text) | Frame::ColoredText { text, .. } => {
+                if !self.text_allowance.take(text.len(), Instant::now()) {
+                    return Err(LinkError::Protocol("text without end".into()));
+                }
                 let text = self.text.push(&text);
-                self.tell(LinkEvent::Text(text)).await
+                if text.is_empty() { Ok(()) } else { self.tell(LinkEvent::Text(text)).await }
             }
             Frame::Metadata(json) => match HostMetadata::parse(&json) {
                 Some(metadata) => {
@@ -214,10 +257,10 @@ impl Link {
                 }
                 None => Ok(()),
             },
-            Frame::Error(words) => {
-                let words: String = String::from_utf8_lossy(&words).chars().take(300).collect();
-                tracing::info!(words, "the host reports an error");
-                self.host_error = Some(words);
+            Frame::Error(said) => {
+                let said = words(&String::from_utf8_lossy(&said));
+                tracing::info!(said, "the host reports an error");
+                self.host_error = Some(said);
                 Ok(())
             }
             Frame::Control(_) | Frame::Ping => Ok(()),
@@ -245,23 +288,47 @@ impl Link {
         // What was said to a host that did not listen yet would only make everything late.
         while self.mic.try_recv().is_ok() {}
         self.measure.began();
+        self.heard = Instant::now();
+        self.silence_at = time::Instant::now() + NO_MICROPHONE;
         self.tell(LinkEvent::Handshake).await
     }
 
-    fn hear(&mut self, bytes: &[u8]) {
-        let Some(reader) = &mut self.reader else { return };
-        self.pcm.clear();
-        reader.push(bytes, &mut self.pcm);
-        self.measure.heard(self.pcm.len(), reader.stats());
-        if let Some(speaker) = &self.speaker
-            && !self.pcm.is_empty()
-            && !speaker.play(self.pcm.clone())
-        {
-            self.measure.unplayed(self.pcm.len());
+    async fn hear(&mut self, bytes: &[u8]) {
+        for (i, piece) in bytes.chunks(DECODED_AT_ONCE).enumerate() {
+            if i > 0 {
+                yield_now().await;
+            }
+            let Some(reader) = &mut self.reader else { return };
+            self.pcm.clear();
+            reader.push(piece, &mut self.pcm);
+            self.measure.heard(self.pcm.len(), reader.stats());
+            if self.pcm.is_empty() {
+                continue;
+            }
+            self.heard = Instant::now();
+            self.something_else = false;
+            if let Some(speaker) = &self.speaker
+                && !speaker.play(self.pcm.clone())
+            {
+                self.measure.unplayed(self.pcm.len());
+            }
         }
     }
 
-    async fn send_sound(&mut self, frame: MicFrame) -> Result<(), LinkError> {
+    async fn send_sound(&mut self, frame: &MicFrame) -> Result<(), LinkError> {
+        self.silence_at = time::Instant::now() + NO_MICROPHONE;
+        self.send_frame(frame).await
+    }
+
+    async fn send_silence(&mut self) -> Result<(), LinkError> {
+        let now = time::Instant::now();
+        // At the pace of a microphone, without catching up on what could not be sent in time.
+        self.silence_at = (self.silence_at + FRAME).max(now);
+        let since = self.epoch.elapsed();
+        self.send_frame(&MicFrame { pcm: [0.0; PACKET], captured: since, ready: since }).await
+    }
+
+    async fn send_frame(&mut self, frame: &MicFrame) -> Result<(), LinkError> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let page = match writer.push(&frame.pcm) {
             Ok(page) => page,
@@ -273,7 +340,7 @@ impl Link {
         let message = Frame::Audio(page).encode();
         let bytes = message.len();
         self.send(Message::Binary(message)).await?;
-        self.measure.sent(&frame, bytes);
+        self.measure.sent(frame, bytes);
         Ok(())
     }
 
@@ -294,11 +361,11 @@ impl Link {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Close(frame))) => {
-                    return self.closed(frame.map(|f| (f.code.into(), f.reason.to_string())));
+                    return self.closed(frame.map(|f| (f.code.into(), words(&f.reason))));
                 }
                 Some(Ok(Message::Binary(bytes))) => {
-                    if let Ok(Frame::Error(words)) = Frame::decode(&bytes) {
-                        self.host_error = Some(String::from_utf8_lossy(&words).chars().take(300).collect());
+                    if let Ok(Frame::Error(said)) = Frame::decode(&bytes) {
+                        self.host_error = Some(words(&String::from_utf8_lossy(&said)));
                     }
                 }
                 Some(Ok(_)) => {}
@@ -316,4 +383,9 @@ impl Link {
         };
         let _ = timeout(CLOSE_LIMIT, goodbye).await;
     }
+}
+
+/// What a host says, fit to be shown: some of it, and nothing that a terminal would act on.
+fn words(said: &str) -> String {
+    said.chars().filter(|c| !c.is_control()).take(WORDS).collect()
 }

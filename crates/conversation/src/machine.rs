@@ -22,9 +22,11 @@ const GIVE_UP: Duration = Duration::from_secs(300);
 /// Waits before the next try, after a loss and while a host is busy, in milliseconds. The last one repeats.
 const RETRY_LOST: [u64; 6] = [300, 1_000, 2_000, 4_000, 8_000, 10_000];
 const RETRY_BUSY: [u64; 3] = [2_000, 3_000, 5_000];
-/// A call shorter than this ended at once; after so many of them there is no point in going on.
+/// A call shorter than this ended at once.
 const AT_ONCE: Duration = Duration::from_secs(3);
-const MOST_AT_ONCE: u32 = 3;
+/// After so many calls in a row that ended at once, or with something that no Moshi server sends, there is no point in
+/// going on.
+const MOST_IN_VAIN: u32 = 3;
 
 /// A moment, on both clocks that matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -155,7 +157,9 @@ pub struct CallState {
     pub phase: Phase,
     /// Since when, in milliseconds since 1970.
     pub since_ms: i64,
-    /// How long it may stay so before it is given up.
+    /// Since when a handshake is waited for, in milliseconds since 1970: since Talk, or since the connection was lost.
+    pub waiting_since_ms: Option<i64>,
+    /// How long it is waited for before it is given up.
     pub limit: Option<Duration>,
     /// How many tries this one is, from 1; 0 where none is under way.
     pub attempt: u32,
@@ -187,10 +191,11 @@ struct Call {
     link: u64,
     stage: Stage,
     /// Since when a handshake is waited for: since Talk, or since the connection was lost.
-    waiting_since: Duration,
+    waiting_since: Moment,
     was_live: bool,
     attempt: u32,
-    ended_at_once: u32,
+    /// Calls in a row that came to nothing.
+    in_vain: u32,
     metadata: HostMetadata,
     error: Option<LinkError>,
 }
@@ -334,10 +339,10 @@ impl Machine {
             host,
             link: self.links,
             stage: Stage::Connecting,
-            waiting_since: now.mono,
+            waiting_since: now,
             was_live: false,
             attempt: 1,
-            ended_at_once: 0,
+            in_vain: 0,
             metadata: HostMetadata::default(),
             error: None,
         }));
@@ -397,10 +402,10 @@ impl Machine {
         let State::Call(call) = &mut self.state else { return };
         let host = call.host.shown.clone();
         if let Stage::Live { since } = call.stage {
-            call.waiting_since = now.mono;
+            call.waiting_since = now;
             call.attempt = 0;
-            call.ended_at_once =
-                if now.mono.saturating_sub(since) < AT_ONCE { call.ended_at_once + 1 } else { 0 };
+            let nothing = now.mono.saturating_sub(since) < AT_ONCE || matches!(error, LinkError::Protocol(_));
+            call.in_vain = if nothing { call.in_vain + 1 } else { 0 };
         }
         let busy = matches!(error, LinkError::Busy(_) | LinkError::Unavailable(_));
         let again = if call.was_live { error.may_pass() } else { busy };
@@ -412,8 +417,11 @@ impl Machine {
                     error.problem(&host)
                 };
             self.fail(problem, effects);
-        } else if call.ended_at_once >= MOST_AT_ONCE {
-            let problem = ends_at_once(&error, &host);
+        } else if call.in_vain >= MOST_IN_VAIN {
+            let problem = match error {
+                LinkError::Protocol(_) => error.problem(&host),
+                _ => ends_at_once(&error, &host),
+            };
             self.fail(problem, effects);
         } else {
             let waits: &[u64] = if busy { &RETRY_BUSY } else { &RETRY_LOST };
@@ -432,7 +440,7 @@ impl Machine {
     fn tick(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.transcript.tick(now.mono);
         let State::Call(call) = &mut self.state else { return };
-        let waited = now.mono.saturating_sub(call.waiting_since);
+        let waited = now.mono.saturating_sub(call.waiting_since.mono);
         match call.stage {
             Stage::Live { .. } => {}
             Stage::Connecting | Stage::WarmingUp { .. } | Stage::Waiting { .. } if waited >= call.limit() => {
@@ -474,6 +482,7 @@ impl Machine {
         let mut state = CallState {
             phase,
             since_ms: self.since.unix_ms,
+            waiting_since_ms: None,
             limit: None,
             attempt: 0,
             retry_at_ms: None,
@@ -527,7 +536,7 @@ impl Call {
     }
 
     fn deadline(&self, phase: Phase) -> Option<Duration> {
-        let limit = self.waiting_since + self.limit();
+        let limit = self.waiting_since.mono + self.limit();
         match self.stage {
             Stage::Live { .. } => None,
             Stage::Connecting => Some(limit),
@@ -573,6 +582,7 @@ impl Call {
         state.model.clone_from(&self.metadata.model);
         state.attempt = self.attempt;
         if !matches!(self.stage, Stage::Live { .. }) {
+            state.waiting_since_ms = Some(self.waiting_since.unix_ms);
             state.limit = Some(self.limit());
         }
         if let Stage::Waiting { until } = self.stage {
@@ -581,7 +591,7 @@ impl Call {
         }
         state.problem = match (phase, &self.error) {
             (Phase::Live, _) => None,
-            (_, Some(error)) => Some(error.problem(&self.host.shown)),
+            (_, Some(error)) => Some(while_waiting(error.problem(&self.host.shown))),
             (Phase::Busy, None) => Some(seems_busy(&self.host.shown)),
             (Phase::WarmingUp, None) => Some(warming_up(&self.host.shown)),
             (_, None) => None,
@@ -594,6 +604,13 @@ fn from_transcript(effect: TranscriptEffect) -> Effect {
         TranscriptEffect::Store(conversation, turns) => Effect::Store(conversation, turns),
         TranscriptEffect::Show(turns) => Effect::Show(turns),
     }
+}
+
+/// The same problem while it is being dealt with: there is nothing to begin, but something to stop.
+fn while_waiting(mut problem: Problem) -> Problem {
+    problem.actions.retain(|action| !matches!(action, Action::Talk | Action::Stop));
+    problem.actions.insert(0, Action::Stop);
+    problem
 }
 
 fn warming_up(host: &str) -> Problem {
@@ -653,7 +670,7 @@ fn ends_at_once(error: &LinkError, host: &str) -> Problem {
     Problem::new(
         "call.ends_at_once",
         format!(
-            "{host} has ended the call {MOST_AT_ONCE} times right after it began. Last: {}",
+            "{host} has ended the call {MOST_IN_VAIN} times right after it began. Last: {}",
             problem.what
         ),
         "Look into the host's log; it may not be fast enough or not take this program's sound.",

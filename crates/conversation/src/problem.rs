@@ -186,7 +186,7 @@ pub enum LinkError {
     Busy(Option<String>),
     /// The connection ended. Code and words of the close frame, if there was one.
     Closed(Option<(u16, String)>),
-    /// The host has not sent anything for so many seconds.
+    /// The host has not sent any sound, or not taken any, for so many seconds.
     Silent(u64),
     /// The host sent something that no Moshi server sends.
     Protocol(String),
@@ -282,7 +282,7 @@ impl LinkError {
             Self::Busy(said) => Problem::new(
                 "link.busy",
                 match said {
-                    Some(said) => format!("Somebody else holds {host}: {said}"),
+                    Some(said) => format!("Somebody else holds {host}: {}.", said.trim_end_matches('.')),
                     None => format!("Somebody else holds {host}."),
                 },
                 "It answers one caller at a time. It is asked again every few seconds.",
@@ -290,7 +290,7 @@ impl LinkError {
             ),
             Self::Closed(Some((code, words))) if !words.is_empty() => Problem::new(
                 "link.closed",
-                format!("{host} ended the call: {words} (code {code})."),
+                format!("{host} ended the call: {} (code {code}).", words.trim_end_matches('.')),
                 "Try again; if it happens each time, look into the host's log.",
                 HOST,
             ),
@@ -302,7 +302,7 @@ impl LinkError {
             ),
             Self::Silent(seconds) => Problem::new(
                 "link.silent",
-                format!("{host} has not sent anything for {seconds} seconds."),
+                format!("{host} has not answered for {seconds} seconds."),
                 "The network or the host hangs; try again.",
                 HOST,
             ),

@@ -21,8 +21,8 @@ use tokio::{
 };
 
 use crate::{
-    history_writer::HistoryWriter,
-    link::{self, LinkFigures, LinkReading, Tls},
+    history_writer::{HistoryWriter, Written},
+    link::{self, LinkFigures, LinkReading},
     machine::{CallState, Effect, Host, Input, LinkEvent, Machine, Moment},
     problem::Problem,
     transcript::ShownTurn,
@@ -115,7 +115,7 @@ pub struct Handle {
 
 #[derive(Default)]
 struct Shared {
-    sound: Mutex<Option<Arc<Sound>>>,
+    sound: Mutex<Option<Sound>>,
     link: Arc<LinkFigures>,
     mic: Mutex<MicSlot>,
 }
@@ -140,13 +140,16 @@ impl Handle {
     /// The figures, now.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let sound = locked(&self.shared.sound).clone();
+        let mic_dropped = locked(&self.shared.mic).dropped;
+        // Only looked at and never cloned: whoever holds it last waits for its threads.
+        let sound = locked(&self.shared.sound);
+        let sound = sound.as_ref();
         Figures {
-            sound: sound.as_ref().map(|s| s.figures()),
+            sound: sound.map(Sound::figures),
             link: self.shared.link.read(),
-            mic_dropped: locked(&self.shared.mic).dropped,
-            microphone: sound.as_ref().map(|s| s.microphone_meter()).unwrap_or_default(),
-            speaker: sound.as_ref().map(|s| s.speaker_meter()).unwrap_or_default(),
+            mic_dropped,
+            microphone: sound.map(Sound::microphone_meter).unwrap_or_default(),
+            speaker: sound.map(Sound::speaker_meter).unwrap_or_default(),
         }
     }
 }
@@ -157,7 +160,10 @@ pub struct Conversation {
     start: Instant,
     sound_source: SoundSource,
     devices: SoundConfig,
-    tls: Option<Tls>,
+    /// Which of the sounds that were opened so far is open; what the others report is old.
+    sound_number: u64,
+    /// Sounds that are being closed.
+    closing: Vec<JoinHandle<()>>,
     history: HistoryWriter,
     links: HashMap<u64, (watch::Sender<bool>, JoinHandle<()>)>,
     inputs: mpsc::Sender<Happening>,
@@ -168,8 +174,8 @@ pub struct Conversation {
 /// Inputs that come from elsewhere than the person.
 enum Happening {
     Link(u64, LinkEvent),
-    Stored(Result<(), Problem>),
-    Sound(SoundEvent),
+    Stored(Written),
+    Sound(u64, SoundEvent),
 }
 
 impl Conversation {
@@ -198,7 +204,8 @@ impl Conversation {
                 start,
                 sound_source: options.sound,
                 devices: options.devices,
-                tls: None,
+                sound_number: 0,
+                closing: Vec::new(),
                 history,
                 links: HashMap::new(),
                 inputs,
@@ -209,17 +216,23 @@ impl Conversation {
             if let Some(aside) = opened.set_aside {
                 conversation.tell(Event::HistorySetAside(aside)).await;
             }
-            if opened.problem.is_some() {
-                conversation.tell(Event::Saving(opened.problem)).await;
-            }
-            conversation.run(asked, happenings).await;
+            conversation.run(opened.problem, asked, happenings).await;
         };
         Ok((handle, runtime::Handle::current().spawn(task)))
     }
 
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut happenings: mpsc::Receiver<Happening>) {
+    async fn run(
+        mut self,
+        no_history: Option<Problem>,
+        mut commands: mpsc::Receiver<Command>,
+        mut happenings: mpsc::Receiver<Happening>,
+    ) {
         // Reports the state at rest.
-        self.step(Input::Tick).await;
+        self.step(match no_history {
+            Some(problem) => Input::Stored(Err(problem)),
+            None => Input::Tick,
+        })
+        .await;
         loop {
             let deadline = self.machine.deadline();
             let input = tokio::select! {
@@ -235,23 +248,34 @@ impl Conversation {
             }
         }
         self.step(Input::Stop).await;
-        let settle = async {
-            for (_, (_, link)) in std::mem::take(&mut self.links) {
-                let _ = link.await;
+        if timeout(END_LIMIT, self.settle(&mut happenings)).await.is_err() {
+            tracing::warn!("the conversation did not end cleanly in time");
+            self.history.leave();
+        }
+    }
+
+    /// Waits until the links have said goodbye, sound is closed, and everything is on disk that the disk takes.
+    async fn settle(&mut self, happenings: &mut mpsc::Receiver<Happening>) {
+        let links = std::mem::take(&mut self.links).into_values().map(|(_, task)| task);
+        let tasks: Vec<_> = links.chain(std::mem::take(&mut self.closing)).collect();
+        let ended = async {
+            for task in tasks {
+                let _ = task.await;
             }
-            while !self.machine.is_settled() {
-                let Some(happening) = happenings.recv().await else { return };
-                if let Some(input) = self.happening(happening).await {
-                    let failed = matches!(input, Input::Stored(Err(_)));
-                    self.step(input).await;
-                    if failed {
-                        return;
+        };
+        tokio::pin!(ended);
+        let (mut all_ended, mut refused) = (false, false);
+        while !all_ended || !(refused || self.machine.is_settled()) {
+            tokio::select! {
+                () = &mut ended, if !all_ended => all_ended = true,
+                // What is to end may wait to be heard.
+                Some(happening) = happenings.recv() => {
+                    if let Some(input) = self.happening(happening).await {
+                        refused |= matches!(input, Input::Stored(Err(_)));
+                        self.step(input).await;
                     }
                 }
             }
-        };
-        if timeout(END_LIMIT, settle).await.is_err() {
-            tracing::warn!("the conversation did not end cleanly in time");
         }
     }
 
@@ -299,13 +323,20 @@ impl Conversation {
                 }
                 Some(Input::Link(link, event))
             }
-            Happening::Stored(result) => Some(Input::Stored(result)),
-            Happening::Sound(SoundEvent::Route(route)) => {
-                self.tell(Event::Route(route)).await;
-                None
+            Happening::Stored(Written { result, set_aside }) => {
+                if let Some(set_aside) = set_aside {
+                    self.tell(Event::HistorySetAside(set_aside)).await;
+                }
+                Some(Input::Stored(result))
             }
-            Happening::Sound(SoundEvent::Devices(devices)) => {
-                self.tell(Event::Devices(devices)).await;
+            Happening::Sound(number, event) => {
+                if number == self.sound_number {
+                    self.tell(match event {
+                        SoundEvent::Route(route) => Event::Route(route),
+                        SoundEvent::Devices(devices) => Event::Devices(devices),
+                    })
+                    .await;
+                }
                 None
             }
         }
@@ -331,8 +362,8 @@ impl Conversation {
                 }
                 Effect::Store(conversation, turns) => {
                     let inputs = self.inputs.clone();
-                    self.history.put(conversation, turns, move |result| {
-                        let _ = inputs.blocking_send(Happening::Stored(result));
+                    self.history.put(conversation, turns, move |written| {
+                        let _ = inputs.blocking_send(Happening::Stored(written));
                     });
                 }
                 Effect::Show(turns) => self.tell(Event::Turns(turns)).await,
@@ -355,45 +386,40 @@ impl Conversation {
             });
             slot.dropped += u64::from(full);
         });
-        let inputs = self.inputs.clone();
+        self.sound_number += 1;
+        let (inputs, number) = (self.inputs.clone(), self.sound_number);
         let on_event = Box::new(move |event: SoundEvent| {
-            let _ = inputs.blocking_send(Happening::Sound(event));
+            let _ = inputs.blocking_send(Happening::Sound(number, event));
         });
         match Sound::open((self.sound_source)(), &self.devices, on_mic, on_event) {
-            Ok(sound) => *locked(&self.shared.sound) = Some(Arc::new(sound)),
+            Ok(sound) => *locked(&self.shared.sound) = Some(sound),
             Err(error) => tracing::error!(%error, "sound cannot be opened"),
         }
     }
 
     fn close_sound(&mut self) {
         locked(&self.shared.mic).link = None;
+        self.sound_number += 1;
         let Some(sound) = locked(&self.shared.sound).take() else { return };
         if let Some(speaker) = sound.speaker() {
-            speaker.flush();
+            // A link that has not noticed yet that it is over still plays.
+            speaker.end();
         }
         // Closing waits for device threads.
-        runtime::Handle::current().spawn_blocking(move || drop(sound));
+        self.closing.retain(|closing| !closing.is_finished());
+        self.closing.push(runtime::Handle::current().spawn_blocking(move || drop(sound)));
     }
 
     fn connect(&mut self, number: u64, host: Host) {
-        let tls = match host.url.scheme() {
-            "wss" => self.tls.get_or_insert_with(Tls::of_system).clone(),
-            _ => Tls::none(),
-        };
         let (to_link, mic) = mpsc::channel(MIC_FRAMES);
         let (stop, stopped) = watch::channel(false);
         let (events, mut reported) = mpsc::channel(INPUTS);
-        let sound = locked(&self.shared.sound).clone();
-        let setup = link::Setup {
-            host,
-            tls,
-            mic,
-            speaker: sound.as_ref().and_then(|s| s.speaker()),
-            events,
-            stop: stopped,
-            figures: Arc::clone(&self.shared.link),
-            epoch: sound.as_ref().map_or(self.start, |s| s.epoch()),
+        let (speaker, epoch) = match &*locked(&self.shared.sound) {
+            Some(sound) => (sound.speaker(), sound.epoch()),
+            None => (None, self.start),
         };
+        let figures = Arc::clone(&self.shared.link);
+        let setup = link::Setup { host, mic, speaker, events, stop: stopped, figures, epoch };
         locked(&self.shared.mic).link = Some(to_link);
         let inputs = self.inputs.clone();
         let task = tokio::spawn(async move {

@@ -8,113 +8,23 @@
 )]
 
 mod servers;
+mod world;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use audio::{
-    SoundConfig,
-    device::virtual_system::{Heard, Played, VirtualConfig, VirtualSystem},
-};
-use conversation::{CallState, Command, Conversation, Event, Handle, Host, Options, Phase};
+use audio::{DeviceError, SoundConfig};
+use conversation::{Command, Event, Options, Phase};
 use servers::{Server, Style};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
-
-const LIMIT: Duration = Duration::from_secs(30);
-
-struct World {
-    handle: Handle,
-    events: mpsc::Receiver<Event>,
-    task: JoinHandle<()>,
-    played: Arc<Mutex<Vec<f32>>>,
-    turns: std::collections::BTreeMap<u64, String>,
-    call: Option<CallState>,
-}
-
-fn tone() -> Vec<f32> {
-    (0..48_000 * 60).map(|i| (i as f32 * 0.03).sin() * 0.3).collect()
-}
-
-fn world(history: Option<std::path::PathBuf>) -> World {
-    let played = Arc::new(Mutex::new(Vec::new()));
-    let config = VirtualConfig {
-        heard: Heard::Samples(Arc::new(tone())),
-        played: Played::Samples(Arc::clone(&played)),
-        ..VirtualConfig::default()
-    };
-    let options = Options {
-        history,
-        sound: Box::new(move || {
-            let config = config.clone();
-            Box::new(move || Ok(Box::new(VirtualSystem::new(config.clone()))))
-        }),
-        devices: SoundConfig::default(),
-    };
-    let (to_events, events) = mpsc::channel(1_024);
-    let (handle, task) = Conversation::start(options, to_events).unwrap();
-    World { handle, events, task, played, turns: std::collections::BTreeMap::new(), call: None }
-}
-
-impl World {
-    async fn talk(&self, address: &str, limit_s: u64) {
-        let host = Host::new(address, "", "", Duration::from_secs(limit_s));
-        self.handle.send(Command::Talk(host)).await;
-    }
-
-    async fn next(&mut self) -> Event {
-        let event = timeout(LIMIT, self.events.recv()).await.expect("something happens in time").unwrap();
-        match &event {
-            Event::Call(call) => self.call = Some((**call).clone()),
-            Event::Turns(turns) => {
-                for turn in turns {
-                    self.turns.insert(turn.turn.number, turn.turn.text.clone());
-                }
-            }
-            _ => {}
-        }
-        event
-    }
-
-    /// Waits for a phase and returns the code of its problem.
-    async fn phase(&mut self, phase: Phase) -> &'static str {
-        loop {
-            if let Event::Call(call) = self.next().await
-                && call.phase == phase
-            {
-                return call.problem.map_or("", |p| p.code);
-            }
-        }
-    }
-
-    async fn text(&mut self, wanted: &str) {
-        while !self.turns.values().any(|t| t.contains(wanted)) {
-            self.next().await;
-        }
-    }
-
-    /// Waits until sound louder than silence comes out, after what had come out before.
-    async fn sound(&self) {
-        let from = self.played.lock().unwrap().len();
-        let deadline = Instant::now() + LIMIT;
-        while !self.played.lock().unwrap()[from..].iter().any(|x| x.abs() > 0.05) {
-            assert!(Instant::now() < deadline, "sound comes out");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn end(self) {
-        drop(self.handle);
-        drop(self.events);
-        timeout(LIMIT, self.task).await.unwrap().unwrap();
-    }
-}
+use tokio::time::timeout;
+use world::{world, world_of};
 
 #[tokio::test]
 async fn a_conversation_with_every_kind_of_server() {
     for style in [Style::Python, Style::PersonaPlex, Style::MoshiBackend, Style::MoshiServer] {
-        let server = Server::start(style).await;
+        let server = Server::start(style.clone()).await;
         let mut w = world(None);
         w.talk(&server.address(), 30).await;
         w.phase(Phase::Live).await;
@@ -147,15 +57,21 @@ async fn a_server_that_dies_is_called_again_and_the_conversation_goes_on() {
     w.handle.send(Command::Type("still with me?".into())).await;
     w.phase(Phase::Live).await;
     w.text("still with me?").await;
-    w.turns.retain(|_, text| text == "still with me?");
+    w.turns.retain(|_, (text, _)| text == "still with me?");
     w.text("hello there").await;
     w.sound().await;
     w.end().await;
+    // The first call was cut off and left no report.
+    let session = server.session().await;
+    assert!(
+        session.begins_with_head && session.undecodable == 0,
+        "a new connection is a new stream: {session:?}"
+    );
     let (kept, _) = store::History::open(&history).unwrap();
     let conversation = kept.latest().unwrap().unwrap();
     let texts: Vec<String> = kept.turns(&conversation.id, 50).unwrap().into_iter().map(|t| t.text).collect();
     assert!(texts.iter().any(|t| t == "still with me?"), "{texts:?}");
-    assert!(texts.iter().filter(|t| t.contains("hello there")).count() >= 2, "{texts:?}");
+    assert!(texts.iter().filter(|t| t.contains("hello")).count() >= 2, "{texts:?}");
 }
 
 #[tokio::test]
@@ -206,7 +122,7 @@ async fn garbage_of_every_kind_ends_nothing() {
     assert_eq!(w.call.clone().unwrap().phase, Phase::Live);
     let figures = w.handle.figures();
     assert!(figures.link.odd_frames >= 3, "{:?}", figures.link);
-    let longest = w.turns.values().map(String::len).max().unwrap();
+    let longest = w.turns.values().map(|(text, _)| text.len()).max().unwrap();
     assert!(longest < 10_000, "a turn of {longest} bytes");
     w.end().await;
 }
@@ -222,7 +138,7 @@ async fn what_is_no_moshi_is_told_apart() {
         (Style::TlsAlert, "link.wants_tls"),
         (Style::NotHttp, "link.not_moshi"),
     ] {
-        let server = Server::start(style).await;
+        let server = Server::start(style.clone()).await;
         let mut w = world(None);
         w.talk(&server.address(), 30).await;
         assert_eq!(w.phase(Phase::Failed).await, code, "{style:?}");
@@ -299,5 +215,158 @@ async fn typed_text_is_kept_without_any_host() {
     w.handle.send(Command::Type("me again".into())).await;
     w.text("me again").await;
     assert_eq!(w.turns.keys().copied().collect::<Vec<_>>(), [1]);
+    w.end().await;
+}
+
+#[tokio::test]
+async fn text_without_end_ends_the_call_with_a_sentence_and_keeps_what_there_was() {
+    let server = Server::start(Style::EndlessText).await;
+    let mut w = world(None);
+    w.say("mine").await;
+    w.talk(&server.address(), 30).await;
+    assert_eq!(w.phase(Phase::Failed).await, "link.protocol");
+    let problem = w.call.clone().unwrap().problem.unwrap();
+    assert!(problem.what.contains("text without end"), "{problem:?}");
+    assert!(problem.next.contains("log"), "{problem:?}");
+    w.text("mine").await;
+    w.text("xxxx").await;
+    let all: usize = w.turns.values().map(|(text, _)| text.len()).sum();
+    assert!(all < 500_000, "{all} bytes of it were kept");
+    assert_eq!(server.session().await.close_code, Some(1000));
+    w.end().await;
+}
+
+#[tokio::test]
+async fn garbage_without_end_ends_the_call_with_a_sentence() {
+    let server = Server::start(Style::EndlessGarbage).await;
+    let mut w = world(None);
+    w.talk(&server.address(), 30).await;
+    assert_eq!(w.phase(Phase::Failed).await, "link.protocol");
+    let problem = w.call.clone().unwrap().problem.unwrap();
+    assert!(problem.what.contains("far more than a conversation"), "{problem:?}");
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_server_that_never_sends_sound_is_told_from_one_that_hangs() {
+    let server = Server::start(Style::NoSound).await;
+    let mut w = world(None);
+    w.talk(&server.address(), 30).await;
+    assert_eq!(w.phase(Phase::Reconnecting).await, "link.protocol");
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_port_that_says_nothing_is_given_up_at_the_limit() {
+    let server = Server::start(Style::SaysNothing).await;
+    let mut w = world(None);
+    w.talk(&server.address(), 2).await;
+    w.phase(Phase::Connecting).await;
+    assert_eq!(w.phase(Phase::Failed).await, "call.no_handshake");
+    w.end().await;
+}
+
+#[tokio::test]
+async fn stop_also_ends_a_call_whose_server_takes_nothing_any_more() {
+    let server = Server::start(Style::Deaf).await;
+    let mut w = world(None);
+    w.talk(&server.address(), 30).await;
+    w.phase(Phase::Live).await;
+    // A second of sound that could not leave: the link waits for the server, which it would do for ten seconds.
+    while w.handle.figures().mic_dropped < 50 {
+        if let Ok(event) = timeout(Duration::from_millis(100), w.events.recv()).await {
+            assert!(!matches!(event, Some(Event::Call(_))), "the call goes on");
+        }
+    }
+    let asked = Instant::now();
+    w.handle.send(Command::Stop).await;
+    w.phase(Phase::Idle).await;
+    server.session().await;
+    assert!(asked.elapsed() < Duration::from_secs(6), "the server is let go after {:?}", asked.elapsed());
+    w.end().await;
+}
+
+#[test]
+fn the_end_waits_for_its_goodbye_however_much_there_is_to_hear_first() {
+    // A runtime for each side: that of the caller ends with the conversation, as in a program.
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        runtime().block_on(async {
+            let server = Server::start(Style::Chatty).await;
+            tell.send(server.address()).unwrap();
+            server.session().await
+        })
+    });
+    let address = told.recv().unwrap();
+    let caller = runtime();
+    caller.block_on(async {
+        let silent = Options {
+            history: None,
+            sound: Box::new(|| Box::new(|| Err(DeviceError::NoSystem("none".into())))),
+            devices: SoundConfig::default(),
+        };
+        let mut w = world_of(silent, 1, Arc::default());
+        w.talk(&address, 30).await;
+        w.phase(Phase::Connecting).await;
+        // From here on nobody reads, so that soon everything waits for everything.
+        // As many reports as can wait on their way.
+        while w.handle.figures().link.host_timing.is_none_or(|timing| timing.backlog < 512) {
+            tokio::task::yield_now().await;
+        }
+        let asked = Instant::now();
+        w.end().await;
+        assert!(asked.elapsed() < Duration::from_secs(3), "it ends by itself and not for want of patience");
+    });
+    caller.shutdown_background();
+    assert_eq!(server.join().unwrap().close_code, Some(1000));
+}
+
+#[tokio::test]
+async fn a_history_that_could_not_be_opened_is_opened_as_soon_as_that_works() {
+    for meanwhile in [&["first"][..], &[]] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("data");
+        std::fs::write(&place, "a file where a folder should be").unwrap();
+        let history = place.join("history.sqlite3");
+        let mut w = world(Some(history.clone()));
+        while w.saving != Some("store.folder") {
+            w.next().await;
+        }
+        for text in meanwhile {
+            w.say(text).await;
+            w.text(text).await;
+            assert!(!w.turns[&0].1, "shown, and said not to be saved");
+        }
+        std::fs::remove_file(&place).unwrap();
+        w.say("last").await;
+        w.text("last").await;
+        while w.saving.is_some() || w.turns.values().any(|(_, saved)| !saved) {
+            w.next().await;
+        }
+        w.end().await;
+        let (kept, _) = store::History::open(&history).unwrap();
+        let conversation = kept.latest().unwrap().unwrap();
+        let texts: Vec<String> =
+            kept.turns(&conversation.id, 9).unwrap().into_iter().map(|t| t.text).collect();
+        assert_eq!(texts, [meanwhile, &["last"]].concat());
+    }
+}
+
+#[tokio::test]
+async fn a_broken_history_is_set_aside_and_the_conversation_begins_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = folder.path().join("history.sqlite3");
+    std::fs::write(&history, "this is no database").unwrap();
+    let mut w = world(Some(history));
+    let aside = loop {
+        if let Event::HistorySetAside(aside) = w.next().await {
+            break aside;
+        }
+    };
+    assert_eq!(std::fs::read_to_string(&aside.kept_as).unwrap(), "this is no database", "nothing is lost");
+    w.say("on we go").await;
+    w.text("on we go").await;
+    assert_eq!((w.saving, w.turns[&0].1), (None, true));
     w.end().await;
 }

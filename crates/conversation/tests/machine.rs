@@ -6,7 +6,7 @@ use std::time::Duration;
 use conversation::{
     CallState, Host, Phase,
     machine::{Effect, Input, LinkEvent, Machine, Moment},
-    problem::{LinkError, Problem},
+    problem::{Action, LinkError, Problem},
 };
 use wire::HostMetadata;
 
@@ -265,6 +265,57 @@ fn a_host_that_hangs_up_at_once_again_and_again_is_not_called_for_ever() {
         w.link(link, LinkEvent::Handshake);
     }
     assert_eq!((w.phase(), w.problem()), (Phase::Failed, "call.ends_at_once"));
+}
+
+#[test]
+fn a_host_that_sends_no_moshi_again_and_again_is_not_called_for_ever_however_long_the_calls_are() {
+    let mut w = World::new();
+    let mut link = w.live();
+    let mut calls = 0;
+    // One call in between that ends like any other.
+    let ends = [true, true, false, true, true, true, true];
+    for is_garbage in ends {
+        calls += 1;
+        w.wait(secs(12));
+        let error =
+            if is_garbage { LinkError::Protocol("text without end".into()) } else { LinkError::Closed(None) };
+        w.link(link, LinkEvent::Ended(error));
+        if w.phase() == Phase::Failed {
+            break;
+        }
+        assert_eq!(w.phase(), Phase::Reconnecting);
+        link = connected(&w.wait(secs(2))).unwrap();
+        w.link(link, LinkEvent::Connected);
+        w.link(link, LinkEvent::Handshake);
+    }
+    assert_eq!((w.phase(), w.problem(), calls), (Phase::Failed, "link.protocol", 6));
+}
+
+#[test]
+fn the_wait_is_told_from_its_beginning_however_often_its_phase_changes() {
+    let mut world = World::new();
+    let effects = world.talk();
+    let began = world.moment().unix_ms;
+    world.wait(secs(2));
+    world.link(connected(&effects).unwrap(), LinkEvent::Connected);
+    assert_eq!(world.phase(), Phase::WarmingUp);
+    let call = world.call.clone().unwrap();
+    assert_eq!((call.waiting_since_ms, call.since_ms), (Some(began), began + 2_000));
+    world.wait(secs(8));
+    assert_eq!(world.phase(), Phase::Busy);
+    assert_eq!(world.call.clone().unwrap().waiting_since_ms, Some(began));
+    world.link(1, LinkEvent::Handshake);
+    assert_eq!(world.call.clone().unwrap().waiting_since_ms, None, "nothing is waited for");
+}
+
+#[test]
+fn whoever_waits_is_offered_to_stop_and_not_to_talk() {
+    let mut world = World::new();
+    let link = world.live();
+    world.link(link, LinkEvent::Ended(LinkError::Refused));
+    assert_eq!(world.phase(), Phase::Reconnecting);
+    let actions = world.call.clone().unwrap().problem.unwrap().actions;
+    assert_eq!(actions, [Action::Stop, Action::OpenHostSettings]);
 }
 
 #[test]

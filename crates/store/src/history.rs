@@ -4,16 +4,17 @@
 //! the whole row is replaced each time.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, params};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::set_aside::{SetAside, set_aside};
+use crate::set_aside::{SetAside, beside, set_aside};
 
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(2);
@@ -128,14 +129,26 @@ impl HistoryError {
             Self::Sqlite(_) => "store.failed",
         }
     }
+
+    /// Whether the database itself is damaged: opening it anew sets it aside.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+    }
 }
 
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
-            _ => Self::Sqlite(error),
+        match error.sqlite_error() {
+            // The memory that connections share is a file as well, and takes room.
+            Some(failure) if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Self::DiskFull,
+            Some(failure) => match failure.code {
+                ErrorCode::DiskFull => Self::DiskFull,
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+                _ => Self::Sqlite(error),
+            },
+            None => Self::Sqlite(error),
         }
     }
 }
@@ -155,16 +168,25 @@ impl History {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(HistoryError::Folder)?;
         }
-        match Self::open_once(path) {
-            Err(HistoryError::Sqlite(error)) if is_broken(&error) => {
-                let reason = error.to_string();
-                // The log beside a broken database belongs to it and must not be played into the fresh one.
-                for suffix in ["-wal", "-shm"] {
-                    let mut name = path.as_os_str().to_owned();
-                    name.push(suffix);
-                    let _ = fs::remove_file(name);
-                }
+        let opened = if is_foreign(path) {
+            Err(broken("file is not a database".to_owned()))
+        } else {
+            Self::open_once(path)
+        };
+        match opened {
+            Err(error) if error.is_broken() => {
+                let reason = match &error {
+                    HistoryError::Sqlite(error) => error.to_string(),
+                    other => other.to_string(),
+                };
                 let aside = set_aside(path, &reason).map_err(HistoryError::Folder)?;
+                // The log beside a broken database belongs to it: it may hold the last turns, and must not be played
+                // into the fresh one.
+                let log = beside(path, "-wal");
+                if log.exists() {
+                    fs::rename(log, beside(&aside.kept_as, "-wal")).map_err(HistoryError::Folder)?;
+                }
+                let _ = fs::remove_file(beside(path, "-shm"));
                 Ok((Self::open_once(path)?, Some(aside)))
             }
             opened => Ok((opened?, None)),
@@ -193,10 +215,7 @@ impl History {
         // Finds damage at once instead of in the middle of a conversation; takes milliseconds.
         let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if check != "ok" {
-            return Err(HistoryError::Sqlite(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-                Some(check),
-            )));
+            return Err(broken(check));
         }
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let version = usize::try_from(version).unwrap_or(usize::MAX);
@@ -204,8 +223,13 @@ impl History {
             return Err(HistoryError::TooNew { path: path.to_path_buf() });
         }
         for (from, migration) in MIGRATIONS.iter().enumerate().skip(version) {
-            db.execute_batch(&format!("BEGIN; {migration} PRAGMA user_version = {}; COMMIT;", from + 1))?;
+            db.execute_batch(&format!("BEGIN; {migration} PRAGMA user_version = {}; COMMIT;", from + 1))
+                .map_err(of_another_kind)?;
         }
+        // What does not have these columns can never be written.
+        db.prepare("SELECT id, started_ms FROM conversations").map_err(of_another_kind)?;
+        db.prepare("SELECT conversation, number, speaker, source, text, at_ms, open FROM turns")
+            .map_err(of_another_kind)?;
         Ok(Self { db })
     }
 
@@ -334,11 +358,29 @@ fn source_named(name: &str) -> Option<Source> {
     SOURCES.iter().find(|(_, n)| *n == name).map(|(source, _)| *source)
 }
 
-fn is_broken(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt)
-    )
+/// Whether the file is no database at all. SQLite would find out as well, and throw away the log beside the file while
+/// it does.
+fn is_foreign(path: &Path) -> bool {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begin));
+    read.is_ok() && !begin.is_empty() && begin != MAGIC
+}
+
+fn broken(reason: String) -> HistoryError {
+    let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
+    HistoryError::Sqlite(rusqlite::Error::SqliteFailure(corrupt, Some(reason)))
+}
+
+/// An error while the layout is made or looked at: SQL that is right for our layout is wrong for another one.
+fn of_another_kind(error: rusqlite::Error) -> HistoryError {
+    match &error {
+        rusqlite::Error::SqlInputError { msg, .. } => broken(msg.clone()),
+        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::Unknown => {
+            broken(error.to_string())
+        }
+        _ => error.into(),
+    }
 }
 
 #[cfg(test)]
@@ -399,6 +441,39 @@ mod tests {
             fs::write(&path, content).unwrap();
             let (mut history, aside) = History::open(&path).unwrap();
             assert_eq!(fs::read(aside.unwrap().kept_as).unwrap(), content);
+            history.put(&Conversation::begin(0), &[turn(0, "a", false)]).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_log_of_a_broken_database_is_set_aside_with_it() {
+        let (_folder, path) = database();
+        let (mut history, _) = History::open(&path).unwrap();
+        let conversation = Conversation::begin(0);
+        history.put(&conversation, &[turn(0, "only in the log", false)]).unwrap();
+        let log = fs::read(beside(&path, "-wal")).unwrap();
+        drop(history);
+        assert!(log.windows(15).any(|bytes| bytes == b"only in the log"));
+        // What a killed program leaves behind.
+        fs::write(beside(&path, "-wal"), &log).unwrap();
+        fs::write(&path, [7; 9_000]).unwrap();
+        let (_, aside) = History::open(&path).unwrap();
+        let kept = beside(&aside.unwrap().kept_as, "-wal");
+        assert_eq!(fs::read(kept).unwrap(), log);
+    }
+
+    #[test]
+    fn a_database_of_another_kind_is_set_aside() {
+        for layout in [
+            "CREATE TABLE turns (id INTEGER)",
+            "CREATE TABLE conversations (id TEXT); PRAGMA user_version = 1",
+            "PRAGMA user_version = 1",
+        ] {
+            let (_folder, path) = database();
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            Connection::open(&path).unwrap().execute_batch(layout).unwrap();
+            let (mut history, aside) = History::open(&path).unwrap();
+            assert!(aside.is_some_and(|aside| aside.kept_as.exists()), "{layout}");
             history.put(&Conversation::begin(0), &[turn(0, "a", false)]).unwrap();
         }
     }

@@ -28,3 +28,10 @@ pub(crate) fn set_aside(path: &Path, reason: &str) -> io::Result<SetAside> {
     fs::rename(path, &kept_as)?;
     Ok(SetAside { kept_as, reason: reason.to_owned() })
 }
+
+/// A file that lies beside another one under its name and a suffix.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

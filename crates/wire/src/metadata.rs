@@ -12,6 +12,11 @@ pub mod capability {
     pub const UNLIMITED: &str = "unlimited";
 }
 
+/// Characters of a name that are kept.
+const LONGEST_NAME: usize = 100;
+/// Capabilities that are kept.
+const MOST_CAPABILITIES: usize = 32;
+
 /// The JSON object of a metadata frame.
 ///
 /// Every field is optional, unknown ones are ignored: moshi-backend sends its sampling settings and file paths here,
@@ -56,11 +61,20 @@ pub struct FrameTiming {
 impl HostMetadata {
     /// Reads the payload of a metadata frame. Returns `None` where it is not a JSON object or a known field has
     /// another type: metadata is never worth failing for.
+    ///
+    /// What is read is fit to be shown: names have at most 100 characters and none that a terminal acts on, and the
+    /// first 32 capabilities count.
     #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         // Through a map, because a structure alone would also be read from a JSON array.
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).ok()?;
-        serde_json::from_value(object.into()).ok()
+        let mut metadata: Self = serde_json::from_value(object.into()).ok()?;
+        for name in [&mut metadata.server, &mut metadata.version, &mut metadata.model] {
+            *name = name.take().map(|name| shown(&name));
+        }
+        metadata.capabilities.truncate(MOST_CAPABILITIES);
+        metadata.capabilities.iter_mut().for_each(|name| *name = shown(name));
+        Some(metadata)
     }
 
     /// Writes the payload of a metadata frame.
@@ -76,9 +90,27 @@ impl HostMetadata {
     }
 }
 
+/// A name as it can be shown.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_short_and_do_nothing_to_a_terminal() {
+        let long = "x".repeat(100_000);
+        let json = format!(
+            r#"{{"server":"\u001b[2Jhost\n","model":"{long}","capabilities":[{}"{long}"]}}"#,
+            r#""a","#.repeat(500)
+        );
+        let metadata = HostMetadata::parse(json.as_bytes()).unwrap();
+        assert_eq!(metadata.server.as_deref(), Some("[2Jhost"));
+        assert_eq!(metadata.model.map(|model| model.len()), Some(LONGEST_NAME));
+        assert_eq!(metadata.capabilities, vec!["a"; MOST_CAPABILITIES]);
+    }
 
     #[test]
     fn metadata_of_moshi_backend_is_read_without_its_paths() {

@@ -10,6 +10,7 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
+    task::spawn_blocking,
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -33,20 +34,11 @@ const SEND_BUFFER: usize = 16 << 10;
 /// An open WebSocket.
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// How servers prove who they are: the roots that the system trusts.
-#[derive(Clone)]
-pub(crate) struct Tls {
-    config: Option<Arc<ClientConfig>>,
-}
-
-impl Tls {
-    /// For plain connections.
-    pub(crate) fn none() -> Self {
-        Self { config: None }
-    }
-
-    /// Reads the system's roots. Takes some milliseconds and touches the disk.
-    pub(crate) fn of_system() -> Self {
+/// How servers prove who they are: the roots that the system trusts, read anew for each connection, so that a
+/// certificate that was just installed counts.
+async fn system_roots() -> Result<Arc<ClientConfig>, LinkError> {
+    // Takes some milliseconds and touches the disk.
+    let read = spawn_blocking(|| {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             tracing::warn!(%error, "some of the system's certificates cannot be read");
@@ -55,30 +47,23 @@ impl Tls {
         roots.add_parsable_certificates(found.certs);
         let config =
             ClientConfig::builder_with_provider(Arc::<CryptoProvider>::new(ring::default_provider()))
-                .with_safe_default_protocol_versions();
-        match config {
-            Ok(config) => {
-                Self { config: Some(Arc::new(config.with_root_certificates(roots).with_no_client_auth())) }
-            }
-            Err(error) => {
-                tracing::error!(%error, "TLS cannot be used");
-                Self { config: None }
-            }
-        }
-    }
+                .with_safe_default_protocol_versions()?;
+        Ok::<_, rustls::Error>(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    });
+    let unusable = |error: String| {
+        tracing::error!(%error, "TLS cannot be used");
+        LinkError::Tls("this program cannot use it".into())
+    };
+    read.await.map_err(|e| unusable(e.to_string()))?.map_err(|e| unusable(e.to_string()))
 }
 
 /// Connects to a host.
-pub(super) async fn connect(host: &Host, tls: &Tls) -> Result<Socket, LinkError> {
+pub(super) async fn connect(host: &Host) -> Result<Socket, LinkError> {
     let name = host.url.host_str().unwrap_or_default();
     let port = host.url.port_or_known_default().unwrap_or(80);
     let stream = reach(name.trim_start_matches('[').trim_end_matches(']'), port).await?;
     let wants_tls = host.url.scheme() == "wss";
-    let connector = match (wants_tls, &tls.config) {
-        (true, Some(config)) => Connector::Rustls(Arc::clone(config)),
-        (true, None) => return Err(LinkError::Tls("this program cannot use it".into())),
-        (false, _) => Connector::Plain,
-    };
+    let connector = if wants_tls { Connector::Rustls(system_roots().await?) } else { Connector::Plain };
     let request = host.url.as_str().into_client_request().map_err(|e| LinkError::Protocol(e.to_string()))?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(wire::limit::MESSAGE))

@@ -1,23 +1,27 @@
 //! Moshi servers as they are: each style follows one of the stock servers, or something that is none.
+#![allow(dead_code, reason = "no test needs all of it")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use ogg_opus::{
     EncoderSettings, PacketDuration, StreamReader, StreamWriter,
     page::{self, PageHeader},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Mutex, mpsc},
     task::JoinSet,
     time::{interval, timeout},
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, pki_types::PrivateKeyDer},
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer},
+    },
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -32,7 +36,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const BLOCK: usize = 1_920;
 
 /// What a server is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Style {
     /// Kyutai's `moshi.server`: one-byte handshake, header glued to the first sound, two pages of 40 ms a message.
     Python,
@@ -50,8 +54,22 @@ pub enum Style {
     Garbage,
     /// Begins, sends a little, and says nothing any more.
     FallsSilent,
+    /// Begins, and sends text and noise, but never any sound.
+    NoSound,
+    /// Begins, then sends text as fast as it can, without end.
+    EndlessText,
+    /// Begins, then sends frames of a kind that does not exist as fast as it can, without end.
+    EndlessGarbage,
+    /// Sends metadata, each time of another model, then begins.
+    Chatty,
+    /// Begins and sends sound, but takes nothing.
+    Deaf,
+    /// As a model does it: for each block that is heard one is said, and none without. Says so when it hears a sound.
+    Answers,
     /// A web server that answers with this status.
     Http(u16),
+    /// Accepts connections and says nothing.
+    SaysNothing,
     /// Hangs up on every request.
     HangsUp,
     /// A TLS server that got a plain request.
@@ -60,6 +78,8 @@ pub enum Style {
     NotHttp,
     /// A Python server behind TLS with a certificate of its own making.
     SelfSigned,
+    /// A Python server behind TLS with the certificate `cert.der` and the key `key.der` of this folder.
+    Tls(PathBuf),
 }
 
 /// What one caller did.
@@ -69,6 +89,8 @@ pub struct Session {
     pub before_handshake: usize,
     pub begins_with_head: bool,
     pub samples: u64,
+    /// Highest sample that came.
+    pub peak: f32,
     pub undecodable: u64,
     pub ping_payloads: usize,
 }
@@ -84,15 +106,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(style: Style) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen(&style);
         let address = listener.local_addr().unwrap();
         let (report, sessions) = mpsc::channel(64);
         let connections = Arc::new(Mutex::new(JoinSet::new()));
         let spawn = Arc::clone(&connections);
+        let kind = style.clone();
         let accepting = tokio::spawn(async move {
             let mut count = 0;
             while let Ok((stream, _)) = listener.accept().await {
-                spawn.lock().await.spawn(connection(stream, style, count, report.clone()));
+                spawn.lock().await.spawn(connection(stream, kind.clone(), count, report.clone()));
                 count += 1;
             }
         });
@@ -100,7 +123,8 @@ impl Server {
     }
 
     pub fn address(&self) -> String {
-        let scheme = if self.style == Style::SelfSigned { "wss" } else { "ws" };
+        let tls = matches!(self.style, Style::SelfSigned | Style::Tls(_));
+        let scheme = if tls { "wss" } else { "ws" };
         format!("{scheme}://{}", self.address)
     }
 
@@ -121,6 +145,16 @@ impl Drop for Server {
     }
 }
 
+fn listen(style: &Style) -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    if *style == Style::Deaf {
+        // So that it is soon full.
+        socket.set_recv_buffer_size(2_048).unwrap();
+    }
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket.listen(64).unwrap()
+}
+
 async fn connection(mut stream: TcpStream, style: Style, count: usize, report: mpsc::Sender<Session>) {
     stream.set_nodelay(true).unwrap();
     match style {
@@ -131,6 +165,7 @@ async fn connection(mut stream: TcpStream, style: Style, count: usize, report: m
                 format!("HTTP/1.1 {status} Whatever\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
             let _ = stream.write_all(answer.as_bytes()).await;
         }
+        Style::SaysNothing => while stream.read(&mut [0; 4_096]).await.is_ok_and(|count| count > 0) {},
         Style::HangsUp => {
             let _ = stream.read(&mut [0; 4_096]).await;
         }
@@ -145,29 +180,46 @@ async fn connection(mut stream: TcpStream, style: Style, count: usize, report: m
         Style::SelfSigned => {
             let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
             let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-            let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-            let config = ServerConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![made.cert.der().clone()], key)
-                .unwrap();
-            let _ = TlsAcceptor::from(Arc::new(config)).accept(stream).await;
+            let _ = acceptor(made.cert.der().clone(), key).accept(stream).await;
         }
-        _ => {
-            let mut query = String::new();
-            #[allow(clippy::result_large_err, reason = "the library's own signature")]
-            let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-                request.uri().query().unwrap_or_default().clone_into(&mut query);
-                Ok(response)
-            };
-            let Ok(socket) = accept_hdr_async(stream, look).await else { return };
-            let _ = report.send(serve(socket, style, count, &query).await).await;
+        Style::Tls(folder) => {
+            let file = |name| std::fs::read(folder.join(name)).unwrap();
+            let key = PrivateKeyDer::try_from(file("key.der")).unwrap();
+            let acceptor = acceptor(CertificateDer::from(file("cert.der")), key);
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            upgrade(stream, Style::Python, count, report).await;
         }
+        _ => upgrade(stream, style, count, report).await,
     }
 }
 
-async fn serve(mut socket: WebSocketStream<TcpStream>, style: Style, count: usize, query: &str) -> Session {
+fn acceptor(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> TlsAcceptor {
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn upgrade<S: Wire>(stream: S, style: Style, count: usize, report: mpsc::Sender<Session>) {
+    let mut query = String::new();
+    #[allow(clippy::result_large_err, reason = "the library's own signature")]
+    let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        request.uri().query().unwrap_or_default().clone_into(&mut query);
+        Ok(response)
+    };
+    let Ok(socket) = accept_hdr_async(stream, look).await else { return };
+    let _ = report.send(serve(socket, style, count, &query).await).await;
+}
+
+/// What a WebSocket travels on.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
+
+async fn serve<S: Wire>(mut socket: WebSocketStream<S>, style: Style, count: usize, query: &str) -> Session {
     let mut session = Session::default();
     match style {
         Style::PersonaPlex => {
@@ -194,6 +246,12 @@ async fn serve(mut socket: WebSocketStream<TcpStream>, style: Style, count: usiz
             while let Some(Ok(_)) = socket.next().await {}
             return session;
         }
+        Style::Chatty => {
+            for model in 0..2_000 {
+                let json = format!(r#"{{"model":"{model}","timing":{{"backlog":{model}}}}}"#);
+                send(&mut socket, [&[4], json.as_bytes()].concat()).await;
+            }
+        }
         Style::Silent => {
             while let Some(Ok(message)) = socket.next().await {
                 match message {
@@ -210,16 +268,48 @@ async fn serve(mut socket: WebSocketStream<TcpStream>, style: Style, count: usiz
         _ => vec![0],
     };
     send(&mut socket, handshake).await;
-    if style == Style::Garbage {
-        garbage(&mut socket).await;
+    match style {
+        Style::Garbage => garbage(&mut socket).await,
+        Style::NoSound => return no_sound(&mut socket).await,
+        Style::EndlessText => return without_end(&mut socket, &[&b"\x02"[..], &[b'x'; 50]].concat()).await,
+        Style::EndlessGarbage => return without_end(&mut socket, &[0xEE; 1_000]).await,
+        _ => {}
     }
     talk(&mut socket, style, &mut session).await;
     session
 }
 
+async fn no_sound<S: Wire>(socket: &mut WebSocketStream<S>) -> Session {
+    let mut clock = interval(Duration::from_millis(80));
+    loop {
+        tokio::select! {
+            message = socket.next() => if !matches!(message, Some(Ok(_))) { return Session::default() },
+            _ = clock.tick() => {
+                send(socket, b"\x01this is no Ogg page".to_vec()).await;
+                send(socket, b"\x02 la".to_vec()).await;
+            }
+        }
+    }
+}
+
+/// Sends the same message until the caller has had enough.
+async fn without_end<S: Wire>(socket: &mut WebSocketStream<S>, message: &[u8]) -> Session {
+    let mut session = Session::default();
+    let message = Message::Binary(Bytes::copy_from_slice(message));
+    while socket.feed(message.clone()).await.is_ok() {
+        // What the caller says meanwhile.
+        while let Some(Some(Ok(said))) = socket.next().now_or_never() {
+            if let Message::Close(frame) = said {
+                session.close_code = frame.map(|f| f.code.into());
+            }
+        }
+    }
+    session
+}
+
 /// Sends a tone and words, and listens, until the caller leaves.
-async fn talk(socket: &mut WebSocketStream<TcpStream>, style: Style, session: &mut Session) {
-    let mut voice = Voice::new(style);
+async fn talk<S: Wire>(socket: &mut WebSocketStream<S>, style: Style, session: &mut Session) {
+    let mut voice = Voice::new(style.clone());
     for message in voice.header() {
         send(socket, message).await;
     }
@@ -232,7 +322,7 @@ async fn talk(socket: &mut WebSocketStream<TcpStream>, style: Style, session: &m
     let mut first = true;
     loop {
         tokio::select! {
-            message = socket.next() => match message {
+            message = socket.next(), if style != Style::Deaf => match message {
                 Some(Ok(Message::Binary(bytes))) if bytes.first() == Some(&1) => {
                     if first {
                         session.begins_with_head =
@@ -241,6 +331,11 @@ async fn talk(socket: &mut WebSocketStream<TcpStream>, style: Style, session: &m
                     }
                     reader.push(&bytes[1..], &mut pcm);
                     session.samples += pcm.len() as u64;
+                    let before = session.peak;
+                    session.peak = pcm.iter().fold(before, |peak, x| peak.max(x.abs()));
+                    if style == Style::Answers && before < 0.1 && session.peak >= 0.1 {
+                        send(socket, b"\x02 I hear you".to_vec()).await;
+                    }
                     pcm.clear();
                     let stats = reader.stats();
                     session.undecodable = stats.undecodable_packets + stats.bad_crc + stats.skipped_bytes;
@@ -256,11 +351,15 @@ async fn talk(socket: &mut WebSocketStream<TcpStream>, style: Style, session: &m
                 Some(Err(_)) | None => return,
             },
             _ = clock.tick() => {
-                if style == Style::FallsSilent && block > 5 {
+                if style == Style::FallsSilent && block > 5
+                    || style == Style::Answers && session.samples < (block as u64 + 1) * BLOCK as u64
+                {
                     continue;
                 }
                 for message in voice.block() {
-                    send(socket, message).await;
+                    if socket.send(Message::Binary(message.into())).await.is_err() {
+                        return;
+                    }
                 }
                 if let Some(word) = words.get(block / 3).filter(|_| block.is_multiple_of(3)) {
                     send(socket, [&[2], word.as_bytes()].concat()).await;
@@ -271,11 +370,11 @@ async fn talk(socket: &mut WebSocketStream<TcpStream>, style: Style, session: &m
     }
 }
 
-async fn send(socket: &mut WebSocketStream<TcpStream>, bytes: Vec<u8>) {
+async fn send<S: Wire>(socket: &mut WebSocketStream<S>, bytes: Vec<u8>) {
     let _ = socket.send(Message::Binary(Bytes::from(bytes))).await;
 }
 
-async fn garbage(socket: &mut WebSocketStream<TcpStream>) {
+async fn garbage<S: Wire>(socket: &mut WebSocketStream<S>) {
     let messages: [&[u8]; 14] = [
         b"",
         b"\x02",
