@@ -57,6 +57,12 @@ describe("waiting is never mute", () => {
     await expect.poll(async () => (await counters())[1], { timeout: 3000 }).not.toBe(left);
   });
 
+  test("a limit holds for the whole wait, not for its last phase", async () => {
+    const page = await open("warmingUp");
+    await page.evaluate(() => script.changeCall({ waitingSinceMs: Date.now() - 65_000, sinceMs: Date.now() - 5_000 }));
+    await expect.poll(async () => (await page.getByTestId("phase").innerText()).replace(/\s+/g, " ")).toMatch(/1:0\d of 2:00/);
+  });
+
   test("a passed deadline counts on and never turns negative", async () => {
     const page = await open("idle");
     await page.evaluate(() =>

@@ -64,6 +64,7 @@ impl State {
         let call = Call {
             phase: Phase::Idle,
             since_ms: now_ms,
+            waiting_since_ms: None,
             limit_s: None,
             attempt: 0,
             retry_at_ms: None,

@@ -89,6 +89,7 @@ impl From<CallState> for view::Call {
         Self {
             phase: call.phase.into(),
             since_ms: call.since_ms,
+            waiting_since_ms: call.waiting_since_ms,
             limit_s: call.limit.map(|limit| limit.as_secs()),
             attempt: call.attempt,
             retry_at_ms: call.retry_at_ms,

@@ -67,7 +67,9 @@ pub struct Call {
     pub phase: Phase,
     /// Since when.
     pub since_ms: i64,
-    /// How long it may stay so before it is given up, in seconds.
+    /// Since when the host is waited for: since Talk, or since the connection was lost.
+    pub waiting_since_ms: Option<i64>,
+    /// How long it is waited for before it is given up, in seconds.
     pub limit_s: Option<u64>,
     /// How many tries this one is, from 1; 0 where none is under way.
     pub attempt: u32,

@@ -23,6 +23,7 @@ fn call(phase: conversation::Phase, problem: Option<Problem>) -> Change {
     Change::Conversation(Event::Call(Box::new(CallState {
         phase,
         since_ms: 2_000,
+        waiting_since_ms: Some(2_000),
         limit: Some(Duration::from_secs(240)),
         attempt: 1,
         retry_at_ms: None,

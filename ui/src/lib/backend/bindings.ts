@@ -25,7 +25,9 @@ export type Call = {
   phase: Phase,
   /** Since when. */
   sinceMs: number,
-  /** How long it may stay so before it is given up, in seconds. */
+  /** Since when the host is waited for: since Talk, or since the connection was lost. */
+  waitingSinceMs: number | null,
+  /** How long it is waited for before it is given up, in seconds. */
   limitS: number | null,
   /** How many tries this one is, from 1; 0 where none is under way. */
   attempt: number,

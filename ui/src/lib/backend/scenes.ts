@@ -188,6 +188,7 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     call: {
       phase,
       sinceMs: ago(60),
+      waitingSinceMs: null,
       limitS: null,
       attempt: 0,
       retryAtMs: null,

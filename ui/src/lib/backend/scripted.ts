@@ -84,13 +84,13 @@ export class ScriptedBackend implements Backend {
 
   async talk(): Promise<void> {
     await this.#answer("talk");
-    this.changeCall({ phase: "connecting", sinceMs: Date.now(), limitS: 30, attempt: 1, problem: null });
+    this.changeCall({ phase: "connecting", sinceMs: Date.now(), waitingSinceMs: Date.now(), limitS: 30, attempt: 1, problem: null });
   }
 
   async stop(): Promise<void> {
     await this.#answer("stop");
     this.stopSound();
-    this.changeCall({ phase: "idle", sinceMs: Date.now(), limitS: null, retryAtMs: null, problem: null });
+    this.changeCall({ phase: "idle", sinceMs: Date.now(), waitingSinceMs: null, limitS: null, retryAtMs: null, problem: null });
   }
 
   async setMuted(muted: boolean): Promise<void> {

@@ -49,6 +49,7 @@ export function emptyView(nowMs: number): View {
     call: {
       phase: "idle",
       sinceMs: nowMs,
+      waitingSinceMs: null,
       limitS: null,
       attempt: 0,
       retryAtMs: null,
