@@ -1,7 +1,7 @@
 //! The client of MAS, the agent system behind the conversation.
 //!
 //! MAS does not say what it can do, so it is found out by asking: the brain's stream, the brain's chat, the
-//! orchestrator's chat, and what answered is remembered. A turn calls one model. [`endpoint`] says where a turn may go
+//! orchestrator's chat, and what answered is remembered. A turn calls one model. `mas/endpoint.rs` says where a turn may go
 //! on to the next interface and why; everywhere else a failure is told and nothing is sent twice.
 
 mod address;
@@ -34,7 +34,7 @@ use crate::{Answer, Brain, Turn, interface::Teller};
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// A request, from its first packet to its last.
+    /// A request, from its first packet to its last. A reply that still comes then is cut there.
     pub request: Duration,
     /// All waiting of one turn because MAS has had too many requests.
     pub wait: Duration,

@@ -11,8 +11,8 @@ mod stand_in;
 use std::time::Duration;
 
 use brain::{
-    Answer, Brain, Came, Canned, Event, Failure, Mas, MemoryUse, Notice, Outcome, Reply, ToolState, Turn,
-    What,
+    Answer, Brain, Came, Canned, EVENTS, Event, Failure, Mas, MemoryUse, Notice, Outcome, Reply, ToolState,
+    Turn, What,
     bounded::{CUT_MARK, ENTRIES, NAME, REPLY, TEXT},
     mas::{Feed, Limits, MasAddress, MasError, ServiceToken, Wish},
 };
@@ -554,6 +554,24 @@ async fn a_cancelled_turn_lets_go_of_mas_and_keeps_what_came() {
     assert_eq!(done.what, What::Done { outcome: Outcome::Cancelled, left_out: 0 });
     server.connection_ended().await;
     assert_eq!(server.model_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_turn_that_is_cancelled_while_nobody_reads_has_told_what_it_replies() {
+    let server = StandIn::start().await;
+    let flood = (0..EVENTS * 2).map(|n| Piece::token(&format!("{n} "))).chain([Piece::Hold]);
+    server.reply(STREAM, stand_in::Reply::events(flood.collect()));
+    let answer = client(&server, limits()).begin(turn("Hi"));
+    // Most of the times all that has room waits by now; where it does not, this proves less and is true all the same.
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    answer.cancel();
+    let told = all(answer).await;
+    assert_eq!(told.outcome(), Outcome::Cancelled);
+    assert!(told.reply().is_none_or(|reply| !reply.whole));
+    assert!(told.told.len() <= EVENTS + 2, "what waits is bounded");
+    server.connection_ended().await;
 }
 
 #[tokio::test]

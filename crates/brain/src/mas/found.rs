@@ -180,6 +180,10 @@ impl Found {
         let id = Uuid::now_v7();
         let (their_id, name) = (their_id.map(str::to_owned), name.to_owned());
         self.calls.retain(|call| !call.state.is_final());
+        // A feed may go on for days and tell of calls that never end.
+        if self.calls.len() >= ENTRIES {
+            self.calls.remove(0);
+        }
         self.calls.push(Call { id, their_id, name, state, began: now });
         (id, None)
     }

@@ -255,6 +255,9 @@ async fn reach(name: &str, port: u16) -> Result<TcpStream, MasError> {
         tracing::debug!(%error, "the name was not found");
         unknown()
     })?;
+    let mut addresses: Vec<_> = addresses.collect();
+    // Servers on this computer mostly listen on 127.0.0.1 alone, and Windows takes two seconds to refuse on ::1.
+    addresses.sort_by_key(|address| address.is_ipv6() && address.ip().is_loopback());
     let mut last = unknown();
     for address in addresses {
         match timeout(REACH_LIMIT, TcpStream::connect(address)).await {

@@ -339,8 +339,9 @@ impl<'a> Course<'a> {
         } else {
             format!("{}{CUT_MARK}", &words[..words.floor_char_boundary(room)])
         };
+        // In this order: where the turn is cancelled while there is no room, the words were not told.
+        self.teller.tell(What::Token { text: text.clone() }).await?;
         self.text.push_str(&text);
-        self.teller.tell(What::Token { text }).await?;
         Ok(if fits { Flow::More } else { Flow::Full })
     }
 
@@ -365,21 +366,22 @@ impl<'a> Course<'a> {
     }
 
     async fn reply(&mut self, whole: bool) -> Result<(), Gone> {
-        self.replied = true;
         let canned = match (answer::canned(&self.text), self.endpoint) {
             (Canned::No, Endpoint::Orchestrator) => Canned::Perhaps,
             (canned, _) => canned,
         };
         let reply = Reply {
-            text: std::mem::take(&mut self.text),
+            text: self.text.clone(),
             whole,
-            provider: self.provider.take(),
-            agent: self.agent.take(),
+            provider: self.provider.clone(),
+            agent: self.agent.clone(),
             canned,
             first_token: self.first_token,
             latency: self.asked.elapsed(),
         };
-        self.teller.tell(What::Reply(reply)).await
+        self.teller.tell(What::Reply(reply)).await?;
+        self.replied = true;
+        Ok(())
     }
 
     /// Gives words to MAS that are not a question: they go into its memory, and no model is called.
