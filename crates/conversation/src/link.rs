@@ -76,10 +76,12 @@ pub(crate) struct Setup {
 
 /// Runs a link to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
 pub(crate) async fn run(setup: Setup) {
-    let Setup { host, mic, speaker, events, mut stop, figures, epoch } = setup;
+    let Setup { host, mut mic, speaker, events, mut stop, figures, epoch } = setup;
     let connected = tokio::select! {
         connected = connect::connect(&host) => connected,
         () = stopped(&mut stop) => return,
+        // Nobody listens yet. What piled up here would count as lost.
+        () = passed_over(&mut mic) => return,
     };
     let end = match connected {
         Ok(socket) => {
@@ -115,6 +117,12 @@ pub(crate) async fn run(setup: Setup) {
     if let Some(error) = end {
         let _ = events.send(LinkEvent::Ended(error)).await;
     }
+}
+
+/// Takes what the microphone gives, for as long as there is one.
+async fn passed_over(mic: &mut mpsc::Receiver<MicFrame>) {
+    while mic.recv().await.is_some() {}
+    std::future::pending::<()>().await;
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {

@@ -101,8 +101,7 @@ impl Connection {
             out: Vec::new(),
             broken: false,
         };
-        let cookie =
-            pulseaudio::cookie_path_from_env().and_then(|path| fs::read(path).ok()).unwrap_or_default();
+        let cookie = cookie(|name| env::var_os(name).map(PathBuf::from), |path| fs::read(path).ok());
         let auth = protocol::AuthParams {
             version: protocol::MAX_VERSION,
             supports_shm: false,
@@ -234,6 +233,23 @@ impl Connection {
     }
 }
 
+/// What a server that knows its callers by a secret of their home wants to see: the first file with as many bytes as a
+/// cookie has, where libpulse looks for one. Servers throw out callers with a cookie of another length, so where there is
+/// none, an empty one of that length is shown, as libpulse does.
+fn cookie(folder: impl Fn(&str) -> Option<PathBuf>, read: impl Fn(&Path) -> Option<Vec<u8>>) -> Vec<u8> {
+    const LENGTH: usize = 256;
+    let home = || folder("HOME");
+    let places = [
+        folder("PULSE_COOKIE"),
+        folder("XDG_CONFIG_HOME")
+            .or_else(|| Some(home()?.join(".config")))
+            .map(|config| config.join("pulse/cookie")),
+        home().map(|home| home.join(".pulse-cookie")),
+    ];
+    let cookies = places.into_iter().flatten().filter_map(|path| read(&path));
+    cookies.into_iter().find(|cookie| cookie.len() == LENGTH).unwrap_or_else(|| vec![0; LENGTH])
+}
+
 fn failed(error: io::Error) -> Failure {
     Failure::Connection(DeviceError::NoSystem(match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the sound server does not answer".to_owned(),
@@ -264,3 +280,40 @@ pub(super) fn socket_path() -> Option<PathBuf> {
 
 /// The name of a stream, as volume controls show it.
 pub(super) const STREAM_NAME: &CStr = c"Conversation";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cookie that is shown where these variables are set and these files are there.
+    fn shown(variables: &[(&str, &str)], files: &[(&str, usize, u8)]) -> (usize, u8) {
+        let folder =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        let read = |path: &Path| {
+            let file = files.iter().find(|(name, ..)| Path::new(name) == path);
+            file.map(|(_, length, byte)| vec![*byte; *length])
+        };
+        let cookie = cookie(folder, read);
+        (cookie.len(), cookie[0])
+    }
+
+    #[test]
+    fn the_cookie_is_looked_for_where_libpulse_looks_for_it() {
+        let home = ("HOME", "/home/mia");
+        let old = ("/home/mia/.pulse-cookie", 256, 1);
+        let new = ("/home/mia/.config/pulse/cookie", 256, 2);
+        let moved = ("/conf/pulse/cookie", 256, 3);
+        let named = ("/run/cookie", 256, 4);
+        assert_eq!(shown(&[home], &[old]), (256, 1));
+        assert_eq!(shown(&[home], &[old, new]), (256, 2));
+        assert_eq!(shown(&[home, ("XDG_CONFIG_HOME", "/conf")], &[old, new, moved]), (256, 3));
+        assert_eq!(shown(&[home, ("PULSE_COOKIE", "/run/cookie")], &[old, new, named]), (256, 4));
+    }
+
+    #[test]
+    fn where_there_is_no_cookie_an_empty_one_of_the_right_length_is_shown() {
+        assert_eq!(shown(&[], &[]), (256, 0));
+        let half = ("/home/mia/.config/pulse/cookie", 128, 9);
+        assert_eq!(shown(&[("HOME", "/home/mia")], &[half]), (256, 0), "servers throw out any other length");
+    }
+}

@@ -76,14 +76,7 @@ impl Pulse {
             std::env::var("PULSE_SOURCE").ok().unwrap_or(text(server.default_source_name.as_deref()));
         let outputs =
             sinks.iter().map(|s| device(&s.name, s.description.as_deref(), &default_sink)).collect();
-        let inputs = sources
-            .iter()
-            .filter(|s| {
-                // A loudspeaker's monitor is no microphone, unless somebody made it the default on purpose.
-                s.monitor_of_sink_index.is_none() || s.name.to_string_lossy() == default_source
-            })
-            .map(|s| device(&s.name, s.description.as_deref(), &default_source))
-            .collect();
+        let inputs = microphones(&sources, &default_source);
         Ok(DeviceList { inputs, outputs })
     }
 
@@ -192,6 +185,20 @@ impl Drop for Pulse {
             let _ = thread.join();
         }
     }
+}
+
+/// The sources that are microphones. A loudspeaker's monitor is none, unless somebody made it the default on purpose: when
+/// the last microphone is unplugged, the server makes a monitor the default by itself.
+fn microphones(sources: &[protocol::SourceInfo], default: &str) -> Vec<DeviceInfo> {
+    let is_monitor = |source: &protocol::SourceInfo| source.monitor_of_sink_index.is_some();
+    if sources.iter().all(is_monitor) {
+        return Vec::new();
+    }
+    sources
+        .iter()
+        .filter(|source| !is_monitor(source) || source.name.to_string_lossy() == default)
+        .map(|source| device(&source.name, source.description.as_deref(), default))
+        .collect()
 }
 
 fn device(name: &CStr, description: Option<&CStr>, default: &str) -> DeviceInfo {

@@ -106,3 +106,29 @@ fn other_refusals_are_told_apart() {
     let other = outcome_of_opening_the_microphone(PulseError::TooLarge);
     assert!(matches!(other, Failed { direction: Direction::Input, .. }), "{other:?}");
 }
+
+fn source(name: &CStr, monitor_of: Option<u32>) -> SourceInfo {
+    SourceInfo {
+        name: name.into(),
+        sample_spec: spec(),
+        channel_map: ChannelMap::mono(),
+        monitor_of_sink_index: monitor_of,
+        ..SourceInfo::default()
+    }
+}
+
+#[test]
+fn a_monitor_is_a_microphone_only_where_somebody_chose_it_over_one() {
+    let names = |sources: &[SourceInfo], default: &str| -> Vec<String> {
+        microphones(sources, default).into_iter().map(|device| device.name).collect()
+    };
+    let (mic, monitor) = (source(c"mic", None), source(c"speaker.monitor", Some(0)));
+    let both = [mic, monitor.clone()];
+    assert_eq!(names(&both, "mic"), ["mic"]);
+    assert_eq!(names(&both, "speaker.monitor"), ["mic", "speaker.monitor"], "chosen on purpose");
+    assert_eq!(
+        names(&[monitor], "speaker.monitor"),
+        [] as [&str; 0],
+        "the server's own doing: nobody plugged in a microphone"
+    );
+}
