@@ -219,6 +219,23 @@ async fn typed_text_is_kept_without_any_host() {
 }
 
 #[tokio::test]
+async fn twelve_seconds_of_sound_in_one_message_are_all_decoded() {
+    let server = Server::start(Style::Lump).await;
+    let mut w = world(None);
+    w.talk(&server.address(), 30).await;
+    w.text("hello there").await;
+    let figures = w.handle.figures().link;
+    assert!(figures.samples_in >= 12 * 24_000, "{figures:?}");
+    let reader = figures.reader;
+    assert_eq!(
+        (reader.raw_packets, reader.skipped_bytes, reader.excess_packets, reader.lost_packets),
+        (0, 0, 0, 0)
+    );
+    assert_eq!(w.call.clone().unwrap().phase, Phase::Live);
+    w.end().await;
+}
+
+#[tokio::test]
 async fn text_without_end_ends_the_call_with_a_sentence_and_keeps_what_there_was() {
     let server = Server::start(Style::EndlessText).await;
     let mut w = world(None);

@@ -52,6 +52,8 @@ pub enum Style {
     Silent,
     /// Begins, then sends everything that no server should.
     Garbage,
+    /// Begins with twelve seconds of sound in one message.
+    Lump,
     /// Begins, sends a little, and says nothing any more.
     FallsSilent,
     /// Begins, and sends text and noise, but never any sound.
@@ -312,6 +314,16 @@ async fn talk<S: Wire>(socket: &mut WebSocketStream<S>, style: Style, session: &
     let mut voice = Voice::new(style.clone());
     for message in voice.header() {
         send(socket, message).await;
+    }
+    if style == Style::Lump {
+        let mut lump = vec![1];
+        for _ in 0..12_000 / 80 {
+            for message in voice.block() {
+                lump.extend_from_slice(&message[1..]);
+            }
+        }
+        assert!(lump.len() > 20_000, "{} bytes", lump.len());
+        send(socket, lump).await;
     }
     let words: &[&str] =
         if style == Style::Garbage { &[" after", " all", " that"] } else { &[" hello", " there"] };
