@@ -12,9 +12,10 @@ use crate::RATE;
 /// Width of one bin of the histogram.
 const BIN_MS: f64 = 2.0;
 const BINS: usize = 200;
-/// Share of blocks that shall be there in time. The rest is concealed, which costs a few milliseconds each; a larger
-/// share would cost delay all the time.
-const IN_TIME: f64 = 0.97;
+/// What blocks that come too late cost, in ms of delay for all of them together: a delay is worth having as long as each
+/// millisecond of it brings this much less lateness. On a calm line nearly every block is then waited for, because the last
+/// ones are near; on a rough line the last ones are far, and a concealed one in some seconds costs less than the delay.
+const LATE_MS: f64 = 700.0;
 /// Weight that a block's lateness keeps with each later one: half of it is gone after 11 s of 80 ms blocks.
 const KEEP: f64 = 0.995;
 /// A block later than this is a stall of the network, which no delay shall be kept for.
@@ -91,16 +92,19 @@ impl Arrivals {
         self.second = 0;
     }
 
-    /// The delay in ms that lets [`IN_TIME`] of all blocks come in time.
+    /// The delay in ms at which delay and lateness (see [`LATE_MS`]) cost least together.
     pub(super) fn wanted_ms(&self) -> f64 {
-        let mut share = 0.0;
+        let mut late: f64 = self.bins.iter().sum();
+        let mut best = (late * LATE_MS, 0.0);
         for (i, bin) in self.bins.iter().enumerate() {
-            share += bin;
-            if share >= IN_TIME {
-                return (i + 1) as f64 * BIN_MS;
+            late -= bin;
+            let delay = (i + 1) as f64 * BIN_MS;
+            let cost = delay + late * LATE_MS;
+            if cost < best.0 {
+                best = (cost, delay);
             }
         }
-        0.0
+        best.1
     }
 
     /// Blocks whose lateness is known.
