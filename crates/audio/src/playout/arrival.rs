@@ -149,6 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn the_last_late_blocks_are_waited_for_while_they_are_near_and_not_when_they_are_far() {
+        let wanted = |late_ms: f64, one_in: u32| {
+            let mut arrivals = Arrivals::default();
+            for k in 0..800 {
+                let late = if k % one_in == 0 { late_ms } else { 0.0 };
+                arrivals.note(BLOCK, at(f64::from(k) * 80.0 + late));
+            }
+            arrivals.wanted_ms()
+        };
+        let near = wanted(9.0, 40);
+        assert!(
+            (10.0..=12.0).contains(&near),
+            "one block in three seconds that is 9 ms late asks for {near} ms"
+        );
+        let far = wanted(200.0, 60);
+        assert!(far <= BIN_MS, "one in five seconds that is 200 ms late asks for {far} ms");
+    }
+
+    #[test]
     fn a_stall_of_seconds_is_not_remembered_as_jitter() {
         let mut arrivals = Arrivals::default();
         for k in 0..100 {
