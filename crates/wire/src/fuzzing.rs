@@ -3,7 +3,11 @@
 
 use bytes::Bytes;
 
-use crate::{ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, Utf8Stream, chat_url};
+use crate::{
+    ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, Utf8Stream,
+    bridge::{FromBridge, Health, History, Session, ToBridge},
+    chat_url,
+};
 
 /// A message from the network: decoding never panics, and what is decoded survives a round trip.
 #[allow(clippy::panic, reason = "a fuzz target reports by panicking")]
@@ -37,4 +41,17 @@ pub fn address(data: &[u8]) {
         assert!(url.query_pairs().any(|(k, v)| k == key && !v.is_empty()), "{key} is there");
     }
     assert!(!url.query_pairs().any(|(k, _)| k.ends_with("seed")), "no seed");
+}
+
+/// A message of the bridge's protocol, binary or text, in either direction, or a document: reading never panics, and
+/// what a client may send survives a round trip.
+#[allow(clippy::panic, reason = "a fuzz target reports by panicking")]
+pub fn bridge(data: &[u8]) {
+    let _ = FromBridge::decode_binary(&Bytes::copy_from_slice(data));
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = FromBridge::decode_text(text);
+    let _ = (Health::decode(text), Session::decode(text), History::decode(text));
+    if let Ok(Some(message)) = ToBridge::decode(text) {
+        assert_eq!(ToBridge::decode(&message.encode()), Ok(Some(message)), "a message survives a round trip");
+    }
 }

@@ -3,6 +3,7 @@
 //! Types and codecs only: nothing here opens a socket, reads a clock or starts a thread. Whatever comes from the
 //! network is bounded in size before it is looked at, and nothing in this crate panics on any input.
 
+pub mod bridge;
 mod chat_url;
 mod frame;
 #[doc(hidden)]

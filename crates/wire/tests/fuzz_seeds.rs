@@ -27,3 +27,8 @@ fn text() {
 fn address() {
     over_seeds("address", wire::fuzzing::address);
 }
+
+#[test]
+fn bridge() {
+    over_seeds("bridge", wire::fuzzing::bridge);
+}

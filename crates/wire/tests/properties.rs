@@ -42,4 +42,23 @@ proptest! {
         joined.extend(stream.finish());
         prop_assert_eq!(joined, String::from_utf8_lossy(&bytes));
     }
+
+    /// Whatever a bridge sends is a message or refused, and reading it never panics.
+    #[test]
+    fn any_bridge_message_is_read_or_refused(message in prop::collection::vec(any::<u8>(), 0..300)) {
+        wire::fuzzing::bridge(&message);
+    }
+
+    /// The same with JSON of which everything is right but what stands in it.
+    #[test]
+    fn any_json_is_read_or_refused(
+        kind in prop::sample::select(vec![
+            "text", "mas_event", "history_loaded", "barge_in", "error", "bridge_ready", "moshi_ready",
+            "tts_stream_start", "user_transcript", "user_speech", "inject_feedback", "local_stt_status",
+        ]),
+        field in prop::sample::select(vec!["text", "event", "turns", "message", "injection", "packets", "phase"]),
+        value in prop::sample::select(vec!["null", "1e999", "-1", "\"\"", "\"\\u0000\"", "[[]]", "{\"type\":1}", "true"]),
+    ) {
+        wire::fuzzing::bridge(format!("{{\"type\":\"{kind}\",\"{field}\":{value}}}").as_bytes());
+    }
 }
