@@ -119,6 +119,9 @@ pub struct ToolCall {
     pub name: String,
     /// What it was called with: words, or JSON.
     pub arguments: Option<String>,
+    /// What a person is asked before the call is made. While it is there and the call is pending, the turn waits for
+    /// [`crate::Reins::decide`].
+    pub question: Option<String>,
     /// Where the call stands.
     pub state: ToolState,
     /// From the first to this event of the call, measured here. None where only its end was told.

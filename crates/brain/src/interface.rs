@@ -12,6 +12,9 @@ use crate::{Event, Turn, What};
 /// they come from.
 pub const EVENTS: usize = 256;
 
+/// Decisions of one turn that may wait to be taken.
+const DECISIONS: usize = 4;
+
 /// Somebody who answers.
 pub trait Brain: Send + Sync {
     /// Begins a turn. It goes on by itself, in the Tokio runtime that this is called in.
@@ -23,8 +26,38 @@ pub trait Brain: Send + Sync {
 pub struct Answer {
     turn: Uuid,
     events: mpsc::Receiver<Event>,
+    decisions: mpsc::Sender<Decision>,
     cancel: CancellationToken,
     _when_dropped: DropGuard,
+}
+
+/// What a person decided about a call that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// The call, as [`crate::ToolCall::id`] says.
+    pub call: Uuid,
+    /// Whether it may be made.
+    pub allowed: bool,
+}
+
+/// Something with which others can act on a turn that is under way.
+#[derive(Debug, Clone)]
+pub struct Reins {
+    decisions: mpsc::Sender<Decision>,
+    cancel: CancellationToken,
+}
+
+impl Reins {
+    /// Decides about a call that waits for it. Nothing comes of a decision that nobody waits for.
+    pub fn decide(&self, decision: Decision) {
+        // A turn waits for one decision at a time: what does not fit was not asked for.
+        let _ = self.decisions.try_send(decision);
+    }
+
+    /// Ends the turn soon, as [`Answer::cancel`] does.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
 }
 
 impl Answer {
@@ -44,10 +77,10 @@ impl Answer {
         self.cancel.cancel();
     }
 
-    /// Something with which others can cancel the turn.
+    /// Something with which others can act on the turn.
     #[must_use]
-    pub fn cancellation(&self) -> CancellationToken {
-        self.cancel.clone()
+    pub fn reins(&self) -> Reins {
+        Reins { decisions: self.decisions.clone(), cancel: self.cancel.clone() }
     }
 }
 
@@ -62,16 +95,24 @@ pub(crate) struct Teller {
     number: u64,
     began: Instant,
     events: mpsc::Sender<Event>,
+    decisions: mpsc::Receiver<Decision>,
 }
 
 impl Teller {
     /// Both ends of a turn that begins now, and what tells the making end that it is no longer wanted.
     pub(crate) fn begin(turn: &Turn) -> (Self, Answer, CancellationToken) {
         let (sender, events) = mpsc::channel(EVENTS);
+        let (decide, decisions) = mpsc::channel(DECISIONS);
         let cancel = CancellationToken::new();
-        let teller = Self { turn: turn.id(), number: 0, began: Instant::now(), events: sender };
+        let teller = Self { turn: turn.id(), number: 0, began: Instant::now(), events: sender, decisions };
         let when_dropped = cancel.clone().drop_guard();
-        let answer = Answer { turn: turn.id(), events, cancel: cancel.clone(), _when_dropped: when_dropped };
+        let answer = Answer {
+            turn: turn.id(),
+            events,
+            decisions: decide,
+            cancel: cancel.clone(),
+            _when_dropped: when_dropped,
+        };
         (teller, answer, cancel)
     }
 
@@ -82,5 +123,15 @@ impl Teller {
         room.send(Event { turn: self.turn, number: self.number, at, after, what });
         self.number += 1;
         Ok(())
+    }
+
+    /// Waits until the person has decided about a call. What was decided about others does not count.
+    pub(crate) async fn decision(&mut self, call: Uuid) -> Result<bool, Gone> {
+        loop {
+            let decision = self.decisions.recv().await.ok_or(Gone)?;
+            if decision.call == call {
+                return Ok(decision.allowed);
+            }
+        }
     }
 }

@@ -17,6 +17,6 @@ pub use event::{
     What,
 };
 pub use failure::Failure;
-pub use interface::{Answer, Brain, EVENTS};
+pub use interface::{Answer, Brain, Decision, EVENTS, Reins};
 pub use mas::Mas;
-pub use turn::{Came, Turn, TurnError};
+pub use turn::{Came, Role, Said, Turn, TurnError};

@@ -16,6 +16,26 @@ pub enum Came {
     Spoken,
 }
 
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The person.
+    Person,
+    /// Moshi.
+    Moshi,
+    /// A brain.
+    Brain,
+}
+
+/// What was said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Who said it.
+    pub role: Role,
+    /// What.
+    pub text: String,
+}
+
 /// A turn as it is given to a brain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
@@ -24,6 +44,7 @@ pub struct Turn {
     who: String,
     text: String,
     came: Came,
+    before: Vec<Said>,
 }
 
 /// Why something cannot be a turn.
@@ -53,6 +74,9 @@ impl TurnError {
 }
 
 impl Turn {
+    /// How much of what was said before goes along with a turn, and how long each of it may be in bytes. What is
+    /// longer is cut at its end.
+    pub const BEFORE: (usize, usize) = (20, 2 << 10);
     /// The longest text of a turn, in bytes. What a person wrote is refused rather than cut.
     pub const LONGEST: usize = 32 << 10;
 
@@ -72,7 +96,33 @@ impl Turn {
             return Err(TurnError::Name);
         }
         let id = Uuid::now_v7();
-        Ok(Self { id, conversation: conversation.into(), who: who.into(), text: text.into(), came })
+        Ok(Self {
+            id,
+            conversation: conversation.into(),
+            who: who.into(),
+            text: text.into(),
+            came,
+            before: Vec::new(),
+        })
+    }
+
+    /// The same turn, after what was said before it, oldest first. Only the last [`Turn::BEFORE`] of it is kept.
+    #[must_use]
+    pub fn after(mut self, said: impl IntoIterator<Item = Said>) -> Self {
+        let (most, longest) = Self::BEFORE;
+        let mut before: Vec<Said> = said.into_iter().filter(|said| !said.text.trim().is_empty()).collect();
+        before.drain(..before.len().saturating_sub(most));
+        for said in &mut before {
+            said.text.truncate(said.text.floor_char_boundary(longest));
+        }
+        self.before = before;
+        self
+    }
+
+    /// What was said before it in this conversation, oldest first.
+    #[must_use]
+    pub fn before(&self) -> &[Said] {
+        &self.before
     }
 
     /// Our id of it: a UUID of version 7, so that ids sort by time.

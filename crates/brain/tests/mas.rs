@@ -547,7 +547,7 @@ async fn a_cancelled_turn_lets_go_of_mas_and_keeps_what_came() {
     server.reply(STREAM, stand_in::Reply::events(vec![Piece::token("Once upon"), Piece::Hold]));
     let mut answer = client(&server, limits()).begin(turn("Hi"));
     while !matches!(next(&mut answer).await.unwrap().what, What::Token { .. }) {}
-    answer.cancellation().cancel();
+    answer.reins().cancel();
     let What::Reply(reply) = next(&mut answer).await.unwrap().what else { panic!("what came") };
     assert_eq!((reply.text.as_str(), reply.whole), ("Once upon", false));
     let done = next(&mut answer).await.unwrap();

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::problem::Problem;
 
-/// Batches under way. The machine sends one at a time.
+/// Batches and wishes under way. The machine sends one batch at a time.
 const BATCHES: usize = 4;
 /// Turns of the last conversation that are read when the program starts.
 const RESUMED: usize = 500;
@@ -30,6 +30,7 @@ pub(crate) struct Opened {
 
 enum Job {
     Put(Conversation, Vec<Turn>, Box<dyn FnOnce(Written) + Send>),
+    Delete(String, Box<dyn FnOnce(Result<(), Problem>) + Send>),
 }
 
 /// What became of turns.
@@ -55,8 +56,11 @@ impl HistoryWriter {
         let thread = thread::Builder::new().name("history".into()).spawn(move || {
             let (mut place, found) = Place::open(path);
             let _ = tell.send(found);
-            while let Ok(Job::Put(conversation, turns, done)) = queue.recv() {
-                done(place.put(&conversation, &turns));
+            while let Ok(job) = queue.recv() {
+                match job {
+                    Job::Put(conversation, turns, done) => done(place.put(&conversation, &turns)),
+                    Job::Delete(conversation, done) => done(place.delete(&conversation)),
+                }
             }
         })?;
         Ok((Self { jobs: Some(jobs), thread: Some(thread) }, opened))
@@ -71,6 +75,18 @@ impl HistoryWriter {
     ) {
         if let Some(jobs) = &self.jobs {
             let _ = jobs.send(Job::Put(conversation, turns, Box::new(done)));
+        }
+    }
+
+    /// Deletes a conversation and calls `done` on the writer's thread. What was given to [`HistoryWriter::put`] before is
+    /// written before.
+    pub(crate) fn delete(
+        &self,
+        conversation: String,
+        done: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(Job::Delete(conversation, Box::new(done)));
         }
     }
 
@@ -129,6 +145,20 @@ impl Place {
         Written { result, set_aside }
     }
 
+    fn delete(&mut self, conversation: &str) -> Result<(), Problem> {
+        let deleted = match self {
+            Self::Nowhere => Ok(()),
+            Self::Open(_, history) => history.delete(conversation),
+            Self::Closed(path) => {
+                History::open(path).and_then(|(mut history, _)| history.delete(conversation))
+            }
+        };
+        deleted.map_err(|error| {
+            tracing::warn!(%error, "a conversation was not deleted");
+            Problem::not_deleted(&error)
+        })
+    }
+
     fn try_put(
         &mut self,
         conversation: &Conversation,
@@ -170,6 +200,8 @@ mod tests {
             text: text.into(),
             at_ms: 0,
             open: false,
+            delivery: None,
+            note: None,
         }
     }
 

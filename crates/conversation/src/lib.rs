@@ -3,15 +3,17 @@
 //! [`Conversation`] owns everything that happens in it: a [state machine](machine) that is pure, the link to a Moshi
 //! host, sound, and the history. One task takes inputs in order, asks the machine what follows, and does it.
 
+mod answering;
 mod history_writer;
 mod link;
 pub mod machine;
 pub mod problem;
+mod remembering;
 mod task;
 mod transcript;
 
 pub use link::{LinkFigures, LinkReading};
 pub use machine::{CallState, Host, Phase};
 pub use problem::{Action, Problem};
-pub use task::{Command, Conversation, Event, Figures, Handle, Options, SoundSource};
+pub use task::{Command, Conversation, Event, Figures, Handle, Options, SoundSource, Thinker};
 pub use transcript::ShownTurn;

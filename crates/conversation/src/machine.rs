@@ -5,20 +5,25 @@
 
 use std::time::Duration;
 
-use store::Conversation;
+use brain::{Decision, What};
+use store::{Conversation, Delivery};
 use url::Url;
 use wire::HostMetadata;
 
+mod call;
+mod words;
+
+use self::{
+    call::{Call, Stage},
+    words::{ended_before_it_began, ends_at_once, gone, no_handshake},
+};
+pub use crate::answering::Ask;
 use crate::{
-    problem::{Action, LinkError, Problem},
+    answering::Answering,
+    problem::{LinkError, Problem},
     transcript::{ShownTurn, Transcript, TranscriptEffect},
 };
 
-/// A host that answers the upgrade but not more for this long is probably held by somebody else: stock servers say
-/// nothing then.
-const SEEMS_BUSY: Duration = Duration::from_secs(8);
-/// A lost host is tried again for this long before the conversation goes on in text alone.
-const GIVE_UP: Duration = Duration::from_secs(300);
 /// Waits before the next try, after a loss and while a host is busy, in milliseconds. The last one repeats.
 const RETRY_LOST: [u64; 6] = [300, 1_000, 2_000, 4_000, 8_000, 10_000];
 const RETRY_BUSY: [u64; 3] = [2_000, 3_000, 5_000];
@@ -96,8 +101,22 @@ pub enum Input {
     Mute(bool),
     /// The person typed a turn.
     Typed(String),
-    /// A new conversation begins.
-    Begin(Conversation),
+    /// A conversation begins, or goes on after these turns; the one before is left.
+    Begin(Conversation, Vec<store::Turn>),
+    /// A conversation is to be forgotten. Where it is the one that goes on, this one begins in its place.
+    Forget(String, Conversation),
+    /// There is a brain from now on, or none any more.
+    Brain(bool),
+    /// The brain tells something of what was asked under this number.
+    Told(u64, Box<What>),
+    /// The brain says nothing more of what was asked under this number.
+    Silent(u64),
+    /// The person wants the turn with this number sent again.
+    Retry(u64),
+    /// The person does not want the answer that is under way any more.
+    CancelAnswer,
+    /// The person has decided about a call of the brain's.
+    Decided(Decision),
     /// The link with this number reports. What links of the past say is not listened to.
     Link(u64, LinkEvent),
     /// The last [`Effect::Store`] is done.
@@ -127,6 +146,16 @@ pub enum Effect {
     Call(Box<CallState>),
     /// Tell the person about a problem that does not end the call, or that one is over (`None`).
     Saving(Option<Problem>),
+    /// Ask the brain; what it tells comes back as [`Input::Told`], and at its end [`Input::Silent`].
+    Ask(Box<Ask>),
+    /// The brain need not go on with what was asked under this number.
+    CancelAsk(u64),
+    /// Hand a decision to what was asked under this number.
+    Decide(u64, Decision),
+    /// Let the brain remember what Moshi has said in this conversation.
+    Remember(String, String),
+    /// Delete this conversation from the disk.
+    Delete(String),
 }
 
 /// Where a call stands.
@@ -178,29 +207,6 @@ pub struct CallState {
 }
 
 #[derive(Debug, Clone)]
-enum Stage {
-    Connecting,
-    WarmingUp { since: Duration },
-    Live { since: Duration },
-    Waiting { until: Duration },
-}
-
-#[derive(Debug, Clone)]
-struct Call {
-    host: Host,
-    link: u64,
-    stage: Stage,
-    /// Since when a handshake is waited for: since Talk, or since the connection was lost.
-    waiting_since: Moment,
-    was_live: bool,
-    attempt: u32,
-    /// Calls in a row that came to nothing.
-    in_vain: u32,
-    metadata: HostMetadata,
-    error: Option<LinkError>,
-}
-
-#[derive(Debug, Clone)]
 enum State {
     Idle,
     Call(Box<Call>),
@@ -213,6 +219,8 @@ enum State {
 pub struct Machine {
     state: State,
     transcript: Transcript,
+    answering: Answering,
+    has_brain: bool,
     /// Conversations that were left before all of their turns were on disk.
     past: Vec<Transcript>,
     links: u64,
@@ -225,12 +233,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine at rest that goes on with a conversation of `turns` turns.
+    /// A machine at rest that goes on with a conversation after `turns`.
     #[must_use]
-    pub fn new(conversation: Conversation, turns: u64, now: Moment) -> Self {
+    pub fn new(conversation: Conversation, turns: &[store::Turn], now: Moment) -> Self {
         Self {
             state: State::Idle,
             transcript: Transcript::new(conversation, turns),
+            answering: Answering::default(),
+            has_brain: false,
             past: Vec::new(),
             links: 0,
             muted: false,
@@ -264,12 +274,22 @@ impl Machine {
                 self.muted = muted;
                 effects.push(Effect::Mute(muted));
             }
-            Input::Typed(text) => {
-                if !text.trim().is_empty() {
-                    self.transcript.typed(&text, now.unix_ms);
+            Input::Typed(text) => self.typed(&text, now, &mut effects),
+            Input::Begin(conversation, turns) => self.begin(conversation, &turns, &mut effects),
+            Input::Forget(id, next) => self.forget(id, next, &mut effects),
+            Input::Brain(is_there) => self.has_brain = is_there,
+            Input::Told(ask, what) => {
+                self.answering.told(ask, &what, &mut self.transcript, now.unix_ms);
+            }
+            Input::Silent(ask) => self.answering.silent(ask, &mut self.transcript),
+            Input::Retry(number) => {
+                let failed = |turn: &store::Turn| turn.delivery == Some(Delivery::Failed);
+                if self.has_brain && self.transcript.undelivered(number).is_some_and(failed) {
+                    self.transcript.mark(number, Delivery::Waiting, None);
                 }
             }
-            Input::Begin(conversation) => self.begin(conversation, &mut effects),
+            Input::CancelAnswer => self.answering.cancel(&mut effects),
+            Input::Decided(decision) => self.answering.decide(decision, &mut effects),
             Input::Link(link, event) => self.link(link, event, now, &mut effects),
             Input::Stored(result) => {
                 let ok = result.is_ok();
@@ -284,6 +304,8 @@ impl Machine {
             }
             Input::Tick => self.tick(now, &mut effects),
         }
+        self.answering.go_on(&mut self.transcript, &mut effects);
+        self.remember(&mut effects);
         effects.extend(self.flush(now.mono).map(from_transcript));
         self.report(now, &mut effects);
         effects
@@ -365,13 +387,53 @@ impl Machine {
         self.state = State::Idle;
     }
 
-    fn begin(&mut self, conversation: Conversation, effects: &mut Vec<Effect>) {
+    fn typed(&mut self, text: &str, now: Moment, effects: &mut Vec<Effect>) {
+        if text.trim().is_empty() {
+            return;
+        }
+        if let Some(decision) = self.answering.decided(text) {
+            self.transcript.typed(text, now.unix_ms, Some(Delivery::Delivered));
+            self.answering.decide(decision, effects);
+            return;
+        }
+        // Whoever talks of something else has not allowed anything.
+        if let Some(decision) = self.answering.declined() {
+            self.answering.decide(decision, effects);
+        }
+        let delivery = self.has_brain.then_some(Delivery::Waiting);
+        self.transcript.typed(text, now.unix_ms, delivery);
+    }
+
+    /// What Moshi has said to its end goes to the brain, which is not asked to answer it.
+    fn remember(&mut self, effects: &mut Vec<Effect>) {
+        for turn in self.transcript.take_ended() {
+            if self.has_brain && !turn.text.is_empty() {
+                effects.push(Effect::Remember(self.transcript.conversation().id.clone(), turn.text));
+            }
+        }
+    }
+
+    fn begin(&mut self, conversation: Conversation, turns: &[store::Turn], effects: &mut Vec<Effect>) {
         self.stop(effects);
         self.transcript.close();
-        let left = std::mem::replace(&mut self.transcript, Transcript::new(conversation, 0));
+        self.remember(effects);
+        self.answering.leave(&mut self.transcript, effects);
+        let left = std::mem::replace(&mut self.transcript, Transcript::new(conversation, turns));
         if !left.is_settled() {
             self.past.push(left);
         }
+    }
+
+    fn forget(&mut self, id: String, next: Conversation, effects: &mut Vec<Effect>) {
+        if self.transcript.conversation().id == id {
+            self.begin(next, &[], effects);
+        }
+        for transcript in self.past.iter_mut().filter(|transcript| transcript.conversation().id == id) {
+            transcript.forget();
+        }
+        self.past.retain(|transcript| !transcript.is_settled());
+        // What is being written now is on disk before it is deleted there.
+        effects.push(Effect::Delete(id));
     }
 
     fn link(&mut self, link: u64, event: LinkEvent, now: Moment, effects: &mut Vec<Effect>) {
@@ -514,166 +576,9 @@ impl Machine {
     }
 }
 
-impl Call {
-    fn limit(&self) -> Duration {
-        if self.was_live { GIVE_UP } else { self.host.handshake_limit }
-    }
-
-    fn learn(&mut self, metadata: HostMetadata) {
-        let known = &mut self.metadata;
-        if metadata.server.is_some() {
-            known.server = metadata.server;
-        }
-        if metadata.version.is_some() {
-            known.version = metadata.version;
-        }
-        if metadata.model.is_some() {
-            known.model = metadata.model;
-        }
-        if !metadata.capabilities.is_empty() {
-            known.capabilities = metadata.capabilities;
-        }
-    }
-
-    fn deadline(&self, phase: Phase) -> Option<Duration> {
-        let limit = self.waiting_since.mono + self.limit();
-        match self.stage {
-            Stage::Live { .. } => None,
-            Stage::Connecting => Some(limit),
-            Stage::WarmingUp { since } if phase == Phase::WarmingUp && !self.says_when_busy() => {
-                Some(limit.min(since + SEEMS_BUSY))
-            }
-            Stage::WarmingUp { .. } => Some(limit),
-            Stage::Waiting { until } => Some(limit.min(until)),
-        }
-    }
-
-    fn phase(&self, now: Duration) -> Phase {
-        match self.stage {
-            Stage::Live { .. } => Phase::Live,
-            Stage::Connecting | Stage::WarmingUp { .. } | Stage::Waiting { .. } if self.was_live => {
-                Phase::Reconnecting
-            }
-            // A busy host that is asked again stays busy to the eye until it lets this call in.
-            Stage::Connecting if self.error.is_some() => Phase::Busy,
-            Stage::Connecting => Phase::Connecting,
-            Stage::WarmingUp { since } if self.seems_busy(since, now) => Phase::Busy,
-            Stage::WarmingUp { .. } if self.error.is_some() => Phase::Busy,
-            Stage::WarmingUp { .. } => Phase::WarmingUp,
-            Stage::Waiting { .. } => Phase::Busy,
-        }
-    }
-
-    fn seems_busy(&self, since: Duration, now: Duration) -> bool {
-        now.saturating_sub(since) >= SEEMS_BUSY && !self.says_when_busy()
-    }
-
-    /// Our own hosts say when they are busy, so their silence means work.
-    fn says_when_busy(&self) -> bool {
-        self.metadata.can(wire::capability::REFUSES_WHEN_BUSY)
-    }
-
-    fn describe(&self, phase: Phase, now: Moment, state: &mut CallState) {
-        state.host.clone_from(&self.host.shown);
-        state.server = self.metadata.server.clone().map(|server| match &self.metadata.version {
-            Some(version) => format!("{server} {version}"),
-            None => server,
-        });
-        state.model.clone_from(&self.metadata.model);
-        state.attempt = self.attempt;
-        if !matches!(self.stage, Stage::Live { .. }) {
-            state.waiting_since_ms = Some(self.waiting_since.unix_ms);
-            state.limit = Some(self.limit());
-        }
-        if let Stage::Waiting { until } = self.stage {
-            let wait = until.saturating_sub(now.mono).as_millis();
-            state.retry_at_ms = Some(now.unix_ms + i64::try_from(wait).unwrap_or(0));
-        }
-        state.problem = match (phase, &self.error) {
-            (Phase::Live, _) => None,
-            (_, Some(error)) => Some(while_waiting(error.problem(&self.host.shown))),
-            (Phase::Busy, None) => Some(seems_busy(&self.host.shown)),
-            (Phase::WarmingUp, None) => Some(warming_up(&self.host.shown)),
-            (_, None) => None,
-        };
-    }
-}
-
 fn from_transcript(effect: TranscriptEffect) -> Effect {
     match effect {
         TranscriptEffect::Store(conversation, turns) => Effect::Store(conversation, turns),
         TranscriptEffect::Show(turns) => Effect::Show(turns),
     }
-}
-
-/// The same problem while it is being dealt with: there is nothing to begin, but something to stop.
-fn while_waiting(mut problem: Problem) -> Problem {
-    problem.actions.retain(|action| !matches!(action, Action::Talk | Action::Stop));
-    problem.actions.insert(0, Action::Stop);
-    problem
-}
-
-fn warming_up(host: &str) -> Problem {
-    Problem::new(
-        "call.warming_up",
-        format!("{host} prepares the conversation: it reads the persona and warms up its model."),
-        "This takes seconds on a fast host, and a minute or more on the first call after its start.",
-        &[Action::Stop],
-    )
-}
-
-fn seems_busy(host: &str) -> Problem {
-    Problem::new(
-        "call.seems_busy",
-        format!("{host} has not begun yet. Somebody else may hold it, or it still reads the persona."),
-        "It answers one caller at a time and does not say so. You can wait, or use another host.",
-        &[Action::Stop, Action::OpenHostSettings],
-    )
-}
-
-fn no_handshake(call: &Call) -> Problem {
-    let host = &call.host.shown;
-    let seconds = call.host.handshake_limit.as_secs();
-    Problem::new(
-        "call.no_handshake",
-        format!("{host} did not begin the conversation within {seconds} seconds."),
-        "Somebody else may hold it, or it is slow; try again, or raise the limit in Settings.",
-        &[Action::Talk, Action::OpenHostSettings],
-    )
-}
-
-fn gone(host: &str) -> Problem {
-    Problem::new(
-        "call.gone",
-        format!("{host} was lost and has not come back for {} minutes.", GIVE_UP.as_secs() / 60),
-        "You can go on typing; press Talk when the host is back.",
-        &[Action::Talk, Action::OpenHostSettings],
-    )
-}
-
-fn ended_before_it_began(error: &LinkError, host: &str) -> Problem {
-    let said = match error {
-        LinkError::Closed(Some((code, words))) if !words.is_empty() => format!(" ({words}, code {code})"),
-        LinkError::Closed(Some((code, _))) => format!(" (code {code})"),
-        _ => String::new(),
-    };
-    Problem::new(
-        "call.ended_before_it_began",
-        format!("{host} ended the call before it began{said}."),
-        "It may not know the voice, or have failed while it read the persona; look into its log, or try again.",
-        &[Action::Talk, Action::OpenPersonaSettings],
-    )
-}
-
-fn ends_at_once(error: &LinkError, host: &str) -> Problem {
-    let problem = error.problem(host);
-    Problem::new(
-        "call.ends_at_once",
-        format!(
-            "{host} has ended the call {MOST_IN_VAIN} times right after it began. Last: {}",
-            problem.what
-        ),
-        "Look into the host's log; it may not be fast enough or not take this program's sound.",
-        &[Action::Talk, Action::OpenHostSettings],
-    )
 }

@@ -19,6 +19,8 @@ pub enum Action {
     OpenPersonaSettings,
     /// Begin a new conversation.
     NewConversation,
+    /// Look at the brain's settings.
+    OpenBrainSettings,
 }
 
 /// A problem as it is shown. The window decides by code, never by the words.
@@ -104,6 +106,17 @@ impl Problem {
                 audio,
             ),
         }
+    }
+
+    /// A conversation is still on disk.
+    #[must_use]
+    pub fn not_deleted(error: &HistoryError) -> Self {
+        Self::new(
+            "history.not_deleted",
+            format!("The conversation could not be deleted: {error}."),
+            "Close other windows of this program, then delete it again.",
+            &[],
+        )
     }
 
     /// A turn is not on disk.

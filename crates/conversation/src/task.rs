@@ -12,6 +12,7 @@ use audio::{
     ConnectSystem, DeviceId, DeviceList, Direction, Level, MicFrame, RouteStatus, Sound, SoundConfig,
     SoundEvent, SoundFigures,
 };
+use brain::{Brain, Came, Decision, Reins};
 use store::{SetAside, Turn};
 use tokio::{
     runtime,
@@ -23,9 +24,10 @@ use tokio::{
 use crate::{
     history_writer::{HistoryWriter, Written},
     link::{self, LinkFigures, LinkReading},
-    machine::{CallState, Effect, Host, Input, LinkEvent, Machine, Moment},
+    machine::{Ask, CallState, Effect, Host, Input, LinkEvent, Machine, Moment},
     problem::Problem,
-    transcript::ShownTurn,
+    remembering::Remembering,
+    transcript::{ShownTurn, resumed},
 };
 
 /// Commands that wait for the task.
@@ -48,6 +50,23 @@ pub struct Options {
     pub sound: SoundSource,
     /// The devices to begin with.
     pub devices: SoundConfig,
+    /// Who answers what is typed; without one it is only written down.
+    pub brain: Option<Thinker>,
+}
+
+/// Who answers what is typed.
+#[derive(Clone)]
+pub struct Thinker {
+    /// The brain.
+    pub brain: Arc<dyn Brain>,
+    /// The name under which it remembers the person.
+    pub person: String,
+}
+
+impl std::fmt::Debug for Thinker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Thinker").field("person", &self.person).finish_non_exhaustive()
+    }
 }
 
 /// What a person can ask of a conversation.
@@ -63,6 +82,18 @@ pub enum Command {
     Type(String),
     /// Begin a new conversation.
     NewConversation,
+    /// Go on with this conversation, of which these are the last turns.
+    Resume(store::Conversation, Vec<Turn>),
+    /// Delete this conversation; where it goes on, a new one begins.
+    Delete(String),
+    /// Let somebody else answer from the next turn on.
+    Brain(Option<Thinker>),
+    /// Send the turn with this number again.
+    Retry(u64),
+    /// End the answer that is under way.
+    CancelAnswer,
+    /// Decide about a call that the brain wants to make.
+    Decide(Decision),
     /// Choose a device, or follow the system's default.
     Choose(Direction, Option<DeviceId>),
 }
@@ -89,6 +120,10 @@ pub enum Event {
     Saving(Option<Problem>),
     /// The history was broken and has been set aside.
     HistorySetAside(SetAside),
+    /// The brain tells something, of a turn of the person's or while it remembers one of Moshi's.
+    Brain(Box<brain::Event>),
+    /// A conversation was deleted, or could not be.
+    Deleted(String, Result<(), Problem>),
 }
 
 /// Figures for eyes, now. Peaks are handed out once.
@@ -169,13 +204,23 @@ pub struct Conversation {
     inputs: mpsc::Sender<Happening>,
     events: mpsc::Sender<Event>,
     shared: Arc<Shared>,
+    thinker: Option<Thinker>,
+    /// What was asked last, and what holds it.
+    asked: Option<(u64, Reins)>,
+    /// Moshi's words on their way to the brain.
+    to_remember: Remembering,
 }
 
 /// Inputs that come from elsewhere than the person.
-enum Happening {
+pub(crate) enum Happening {
     Link(u64, LinkEvent),
     Stored(Written),
     Sound(u64, SoundEvent),
+    Brain(u64, Box<brain::Event>),
+    /// What is told while Moshi's words are remembered.
+    Remembered(Box<brain::Event>),
+    Silent(u64),
+    Deleted(String, Result<(), Problem>),
 }
 
 impl Conversation {
@@ -197,10 +242,10 @@ impl Conversation {
                 Some((kept, turns)) => (kept, turns),
                 None => (store::Conversation::begin(unix_ms()), Vec::new()),
             };
-            let next = turns.last().map_or(0, |turn| turn.number + 1);
+            let turns = resumed(turns);
             let now = Moment { mono: Duration::ZERO, unix_ms: unix_ms() };
             let conversation = Self {
-                machine: Machine::new(kept.clone(), next, now),
+                machine: Machine::new(kept.clone(), &turns, now),
                 start,
                 sound_source: options.sound,
                 devices: options.devices,
@@ -208,9 +253,12 @@ impl Conversation {
                 closing: Vec::new(),
                 history,
                 links: HashMap::new(),
+                to_remember: Remembering::new(&inputs),
                 inputs,
                 events,
                 shared,
+                thinker: options.brain,
+                asked: None,
             };
             conversation.tell(Event::Conversation { id: kept.id, turns }).await;
             if let Some(aside) = opened.set_aside {
@@ -227,6 +275,7 @@ impl Conversation {
         mut commands: mpsc::Receiver<Command>,
         mut happenings: mpsc::Receiver<Happening>,
     ) {
+        self.step(Input::Brain(self.thinker.is_some())).await;
         // Reports the state at rest.
         self.step(match no_history {
             Some(problem) => Input::Stored(Err(problem)),
@@ -297,11 +346,28 @@ impl Conversation {
             Command::Stop => Input::Stop,
             Command::Mute(muted) => Input::Mute(muted),
             Command::Type(text) => Input::Typed(text),
-            Command::NewConversation => {
-                let next = store::Conversation::begin(unix_ms());
-                self.tell(Event::Conversation { id: next.id.clone(), turns: Vec::new() }).await;
-                Input::Begin(next)
+            Command::NewConversation => self.begin(store::Conversation::begin(unix_ms()), Vec::new()).await,
+            Command::Resume(conversation, turns) => {
+                if conversation.id == self.machine.conversation().id {
+                    return None;
+                }
+                self.begin(conversation, resumed(turns)).await
             }
+            Command::Delete(id) => {
+                let next = store::Conversation::begin(unix_ms());
+                if id == self.machine.conversation().id {
+                    self.tell(Event::Conversation { id: next.id.clone(), turns: Vec::new() }).await;
+                }
+                Input::Forget(id, next)
+            }
+            Command::Brain(thinker) => {
+                let is_there = thinker.is_some();
+                self.thinker = thinker;
+                Input::Brain(is_there)
+            }
+            Command::Retry(number) => Input::Retry(number),
+            Command::CancelAnswer => Input::CancelAnswer,
+            Command::Decide(decision) => Input::Decided(decision),
             Command::Choose(direction, device) => {
                 match direction {
                     Direction::Input => self.devices.input.clone_from(&device),
@@ -313,6 +379,11 @@ impl Conversation {
                 return None;
             }
         })
+    }
+
+    async fn begin(&mut self, conversation: store::Conversation, turns: Vec<Turn>) -> Input {
+        self.tell(Event::Conversation { id: conversation.id.clone(), turns: turns.clone() }).await;
+        Input::Begin(conversation, turns)
     }
 
     async fn happening(&mut self, happening: Happening) -> Option<Input> {
@@ -328,6 +399,20 @@ impl Conversation {
                     self.tell(Event::HistorySetAside(set_aside)).await;
                 }
                 Some(Input::Stored(result))
+            }
+            Happening::Brain(ask, event) => {
+                let what = event.what.clone();
+                self.tell(Event::Brain(event)).await;
+                Some(Input::Told(ask, Box::new(what)))
+            }
+            Happening::Remembered(event) => {
+                self.tell(Event::Brain(event)).await;
+                None
+            }
+            Happening::Silent(ask) => Some(Input::Silent(ask)),
+            Happening::Deleted(id, result) => {
+                self.tell(Event::Deleted(id, result)).await;
+                None
             }
             Happening::Sound(number, event) => {
                 if number == self.sound_number {
@@ -369,8 +454,51 @@ impl Conversation {
                 Effect::Show(turns) => self.tell(Event::Turns(turns)).await,
                 Effect::Call(call) => self.tell(Event::Call(call)).await,
                 Effect::Saving(problem) => self.tell(Event::Saving(problem)).await,
+                Effect::Ask(ask) => self.ask(*ask),
+                Effect::CancelAsk(ask) => {
+                    if let Some((_, reins)) = self.asked.as_ref().filter(|(asked, _)| *asked == ask) {
+                        reins.cancel();
+                    }
+                }
+                Effect::Decide(ask, decision) => {
+                    if let Some((_, reins)) = self.asked.as_ref().filter(|(asked, _)| *asked == ask) {
+                        reins.decide(decision);
+                    }
+                }
+                Effect::Remember(conversation, text) => {
+                    if let Some(thinker) = &self.thinker {
+                        self.to_remember.put(thinker.clone(), conversation, text);
+                    }
+                }
+                Effect::Delete(conversation) => {
+                    let (inputs, id) = (self.inputs.clone(), conversation.clone());
+                    self.history.delete(conversation, move |result| {
+                        let _ = inputs.blocking_send(Happening::Deleted(id, result));
+                    });
+                }
             }
         }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let inputs = self.inputs.clone();
+        let number = ask.ask;
+        let begun = self.thinker.as_ref().and_then(|thinker| {
+            let turn = brain::Turn::new(&ask.conversation, &thinker.person, &ask.text, Came::Typed);
+            let turn = turn.inspect_err(|error| tracing::warn!(%error, "a turn cannot be asked")).ok()?;
+            Some(thinker.brain.begin(turn.after(ask.before)))
+        });
+        self.asked = begun.as_ref().map(|answer| (number, answer.reins()));
+        tokio::spawn(async move {
+            if let Some(mut answer) = begun {
+                while let Some(event) = answer.next().await {
+                    if inputs.send(Happening::Brain(number, Box::new(event))).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            let _ = inputs.send(Happening::Silent(number)).await;
+        });
     }
 
     fn open_sound(&mut self) {

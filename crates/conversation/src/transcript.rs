@@ -1,8 +1,11 @@
 //! The turns of a conversation: how pieces of text become turns, and how turns get to disk before they are shown.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
-use store::{Conversation, Source, Speaker, Turn};
+use store::{Conversation, Delivery, Source, Speaker, Turn};
 
 /// A pause of Moshi's text that ends its turn.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -12,6 +15,10 @@ const LONGEST_TURN: usize = 8 << 10;
 const RETRY: Duration = Duration::from_secs(5);
 /// Turns that wait for the disk at most. What is beyond was shown, and is given up for the disk.
 const MOST_WAITING: usize = 5_000;
+/// Turns that are known beyond the disk, to go along with a question.
+const RECENT: usize = 40;
+/// Undelivered turns of which one can be sent again. Older ones can be typed again.
+const MOST_UNDELIVERED: usize = 500;
 
 /// A turn as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,23 +55,70 @@ pub(crate) struct Transcript {
     retry_at: Option<Duration>,
     /// Turns that are being written. One batch at a time, however fast pieces come.
     writing: Vec<Turn>,
-    /// Turns that were shown as not saved, with the length of their text then.
-    shown_unsaved: BTreeMap<u64, (usize, bool)>,
+    /// Turns that were shown as not saved, with what of them can change.
+    shown_unsaved: BTreeMap<u64, Seen>,
+    /// The brain's growing turn.
+    reply: Option<Turn>,
+    /// The last turns, oldest first.
+    recent: VecDeque<Turn>,
+    /// Turns that are meant for the brain and that it has not answered.
+    undelivered: BTreeMap<u64, Turn>,
+    /// Those of them that go to the brain as soon as the disk has had them.
+    to_ask: BTreeSet<u64>,
+    /// Those that the disk has had.
+    askable: Vec<u64>,
+    /// Moshi's turns that ended and were not looked at.
+    ended: Vec<Turn>,
+    /// Whether nothing of it is to be kept any more.
+    forgotten: bool,
+}
+
+/// What of a turn can change after it was shown: the length of its text, whether it grows, and its delivery.
+type Seen = (usize, bool, Option<Delivery>);
+
+/// Turns as they are when a conversation goes on that was left: nothing grows any more, and what had no answer yet gets
+/// none by itself, since a model may have seen it.
+pub(crate) fn resumed(mut turns: Vec<Turn>) -> Vec<Turn> {
+    for turn in &mut turns {
+        turn.open = false;
+        let note = match turn.delivery {
+            Some(Delivery::Waiting) => "MYCA Voice ended before this was sent.",
+            Some(Delivery::Sent) => "MYCA Voice ended before an answer came.",
+            None | Some(Delivery::Delivered | Delivery::Failed) => continue,
+        };
+        turn.delivery = Some(Delivery::Failed);
+        turn.note = Some(note.to_owned());
+    }
+    turns
 }
 
 impl Transcript {
-    /// Goes on with `conversation` after `turns` turns.
-    pub(crate) fn new(conversation: Conversation, turns: u64) -> Self {
-        Self {
+    /// Goes on with `conversation` after `turns`, as [`resumed`] has them.
+    pub(crate) fn new(conversation: Conversation, turns: &[Turn]) -> Self {
+        let mut transcript = Self {
             conversation,
-            next_number: turns,
+            next_number: turns.last().map_or(0, |turn| turn.number + 1),
             open: None,
             waiting: BTreeMap::new(),
             fresh: false,
             retry_at: None,
             writing: Vec::new(),
             shown_unsaved: BTreeMap::new(),
+            reply: None,
+            recent: VecDeque::new(),
+            undelivered: BTreeMap::new(),
+            to_ask: BTreeSet::new(),
+            askable: Vec::new(),
+            ended: Vec::new(),
+            forgotten: false,
+        };
+        for turn in turns {
+            transcript.know(turn);
+            if turn.delivery == Some(Delivery::Failed) {
+                transcript.undelivered.insert(turn.number, turn.clone());
+            }
         }
+        transcript
     }
 
     pub(crate) fn conversation(&self) -> &Conversation {
@@ -74,20 +128,116 @@ impl Transcript {
     fn turn(&mut self, speaker: Speaker, source: Source, text: &str, unix_ms: i64, open: bool) -> Turn {
         let number = self.next_number;
         self.next_number += 1;
-        Turn { number, speaker, source, text: text.to_owned(), at_ms: unix_ms, open }
+        Turn {
+            number,
+            speaker,
+            source,
+            text: text.to_owned(),
+            at_ms: unix_ms,
+            open,
+            delivery: None,
+            note: None,
+        }
     }
 
-    /// The person typed something.
-    pub(crate) fn typed(&mut self, text: &str, unix_ms: i64) {
+    /// The person typed something. With [`Delivery::Waiting`] it is meant for the brain.
+    pub(crate) fn typed(&mut self, text: &str, unix_ms: i64, delivery: Option<Delivery>) {
         // What Moshi says next answers this.
         self.close();
-        let turn = self.turn(Speaker::Person, Source::Typed, text.trim(), unix_ms, false);
+        let mut turn = self.turn(Speaker::Person, Source::Typed, text.trim(), unix_ms, false);
+        turn.delivery = delivery;
+        if delivery == Some(Delivery::Waiting) {
+            self.to_ask.insert(turn.number);
+            self.undelivered.insert(turn.number, turn.clone());
+            if self.undelivered.len() > MOST_UNDELIVERED {
+                self.undelivered.pop_first();
+            }
+        }
         self.change(turn);
     }
 
     fn change(&mut self, turn: Turn) {
+        self.know(&turn);
         self.waiting.insert(turn.number, turn);
         self.fresh = true;
+    }
+
+    fn know(&mut self, turn: &Turn) {
+        match self.recent.iter_mut().rev().find(|known| known.number == turn.number) {
+            Some(known) => known.clone_from(turn),
+            None => {
+                if self.recent.len() >= RECENT {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back(turn.clone());
+            }
+        }
+    }
+
+    /// What was said before a turn, oldest first, as far as it is known.
+    pub(crate) fn before(&self, number: u64) -> impl Iterator<Item = &Turn> {
+        self.recent.iter().filter(move |turn| turn.number < number)
+    }
+
+    /// An undelivered turn.
+    pub(crate) fn undelivered(&self, number: u64) -> Option<&Turn> {
+        self.undelivered.get(&number)
+    }
+
+    /// An undelivered turn is further on its way, or stopped there, which the note says. Returns whether there is such a
+    /// turn.
+    pub(crate) fn mark(&mut self, number: u64, delivery: Delivery, note: Option<String>) -> bool {
+        let Some(turn) = self.undelivered.get_mut(&number) else { return false };
+        if (turn.delivery, &turn.note) == (Some(delivery), &note) {
+            return true;
+        }
+        turn.delivery = Some(delivery);
+        turn.note = note;
+        let turn = turn.clone();
+        match delivery {
+            Delivery::Waiting => {
+                self.to_ask.insert(number);
+            }
+            Delivery::Delivered => {
+                self.undelivered.remove(&number);
+            }
+            Delivery::Sent | Delivery::Failed => {}
+        }
+        self.change(turn);
+        true
+    }
+
+    /// Turns that the disk has had since the last look and that wait to be sent, in their order.
+    pub(crate) fn take_askable(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.askable)
+    }
+
+    /// Moshi's turns that have ended since the last look.
+    pub(crate) fn take_ended(&mut self) -> Vec<Turn> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// The next piece of the brain's reply.
+    pub(crate) fn reply_said(&mut self, piece: &str, unix_ms: i64) {
+        let mut turn = match self.reply.take() {
+            Some(turn) => turn,
+            None if piece.trim().is_empty() => return,
+            None => self.turn(Speaker::Brain, Source::Written, "", unix_ms, true),
+        };
+        let piece = if turn.text.is_empty() { piece.trim_start() } else { piece };
+        turn.text.push_str(piece);
+        self.change(turn.clone());
+        self.reply = Some(turn);
+    }
+
+    /// The brain's reply is over. The note says who wrote it, or why it is not whole.
+    pub(crate) fn reply_ends(&mut self, note: Option<String>) {
+        if let Some(mut turn) = self.reply.take() {
+            turn.open = false;
+            turn.note = note;
+            turn.text.truncate(turn.text.trim_end().len());
+            self.change(turn);
+        }
     }
 
     /// Moshi's next piece of text. Its leading space is kept, except at the beginning of a turn.
@@ -112,6 +262,7 @@ impl Transcript {
         if let Some((mut turn, _)) = self.open.take() {
             turn.open = false;
             turn.text.truncate(turn.text.trim_end().len());
+            self.ended.push(turn.clone());
             self.change(turn);
         }
     }
@@ -136,10 +287,17 @@ impl Transcript {
     /// The batch that was being written is on disk, or could not be written.
     pub(crate) fn stored(&mut self, ok: bool, now: Duration) -> Option<TranscriptEffect> {
         let written = std::mem::take(&mut self.writing);
+        if self.forgotten {
+            return None;
+        }
         let id = self.conversation.id.clone();
         let mut shown = Vec::new();
         for turn in written {
-            let state = (turn.text.len(), turn.open);
+            if self.to_ask.remove(&turn.number) {
+                // Also where the disk refuses it: that must not keep the person from an answer.
+                self.askable.push(turn.number);
+            }
+            let state = (turn.text.len(), turn.open, turn.delivery);
             if ok {
                 self.shown_unsaved.remove(&turn.number);
             } else if self.shown_unsaved.insert(turn.number, state) == Some(state) {
@@ -173,6 +331,13 @@ impl Transcript {
         Some(TranscriptEffect::Store(self.conversation.clone(), self.writing.clone()))
     }
 
+    /// Nothing more of it goes to disk.
+    pub(crate) fn forget(&mut self) {
+        self.forgotten = true;
+        self.waiting.clear();
+        self.retry_at = None;
+    }
+
     /// Whether a batch is being written.
     pub(crate) fn is_writing(&self) -> bool {
         !self.writing.is_empty()
@@ -185,111 +350,4 @@ impl Transcript {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secs(s: u64) -> Duration {
-        Duration::from_secs(s)
-    }
-
-    fn transcript() -> Transcript {
-        Transcript::new(Conversation { id: "c".into(), started_ms: 0 }, 0)
-    }
-
-    /// Texts of a batch, with a star where the turn is open.
-    fn stored(effect: Option<TranscriptEffect>) -> Vec<String> {
-        let Some(TranscriptEffect::Store(_, turns)) = effect else { return Vec::new() };
-        turns.iter().map(|t| format!("{}{}", t.text, if t.open { "*" } else { "" })).collect()
-    }
-
-    fn shown(effect: Option<TranscriptEffect>) -> Vec<(String, bool)> {
-        let Some(TranscriptEffect::Show(turns)) = effect else { return Vec::new() };
-        turns.into_iter().map(|t| (t.turn.text, t.saved)).collect()
-    }
-
-    #[test]
-    fn pieces_become_a_turn_that_a_pause_ends() {
-        let mut t = transcript();
-        for (i, piece) in [" Hel", "lo", " there", "."].into_iter().enumerate() {
-            t.moshi_said(piece, secs(0), i as i64);
-        }
-        assert_eq!(stored(t.flush(secs(0))), ["Hello there.*"]);
-        assert_eq!(t.pause_at(), Some(secs(2)));
-        t.stored(true, secs(0));
-        t.tick(secs(2));
-        assert_eq!(stored(t.flush(secs(2))), ["Hello there."]);
-        t.stored(true, secs(2));
-        t.moshi_said(" Again", secs(3), 9);
-        assert_eq!(stored(t.flush(secs(3))), ["Again*"], "a new turn");
-    }
-
-    #[test]
-    fn what_is_typed_ends_moshis_turn_and_comes_after_it() {
-        let mut t = transcript();
-        t.moshi_said("One", secs(0), 0);
-        t.typed("  two ", 1);
-        t.moshi_said(" three", secs(1), 2);
-        assert_eq!(stored(t.flush(secs(1))), ["One", "two", "three*"]);
-    }
-
-    #[test]
-    fn nothing_is_shown_before_it_is_on_disk() {
-        let mut t = transcript();
-        t.typed("a", 0);
-        assert_eq!(stored(t.flush(secs(0))), ["a"]);
-        t.typed("b", 0);
-        assert_eq!(t.flush(secs(0)), None, "one batch at a time");
-        assert_eq!(shown(t.stored(true, secs(0))), [("a".to_owned(), true)]);
-        assert_eq!(stored(t.flush(secs(0))), ["b"]);
-    }
-
-    #[test]
-    fn what_the_disk_refuses_is_shown_as_unsaved_once_and_tried_again() {
-        let mut t = transcript();
-        t.typed("a", 0);
-        t.flush(secs(0));
-        assert_eq!(shown(t.stored(false, secs(0))), [("a".to_owned(), false)]);
-        assert_eq!(t.flush(secs(1)), None);
-        assert_eq!(t.retry_at(), Some(secs(5)));
-        assert_eq!(stored(t.flush(secs(5))), ["a"]);
-        assert_eq!(t.stored(false, secs(5)), None, "shown like that already");
-        t.typed("b", 0);
-        assert_eq!(stored(t.flush(secs(6))), ["a", "b"], "something new is a reason to try at once");
-        assert_eq!(shown(t.stored(true, secs(6))), [("a".to_owned(), true), ("b".to_owned(), true)]);
-        assert!(t.is_settled());
-    }
-
-    #[test]
-    fn a_newer_text_is_not_replaced_by_an_older_one_that_failed() {
-        let mut t = transcript();
-        t.moshi_said("Hel", secs(0), 0);
-        t.flush(secs(0));
-        t.moshi_said("lo", secs(0), 0);
-        t.stored(false, secs(0));
-        assert_eq!(stored(t.flush(secs(0))), ["Hello*"]);
-    }
-
-    #[test]
-    fn text_without_end_makes_turns_of_bounded_length() {
-        let mut t = transcript();
-        for _ in 0..300 {
-            t.moshi_said(&"é".repeat(50), secs(0), 0);
-        }
-        let batch = stored(t.flush(secs(0)));
-        assert!(
-            batch.len() > 3 && batch.iter().all(|text| text.len() <= LONGEST_TURN + 1),
-            "{}",
-            batch.len()
-        );
-        t.moshi_said(&"é".repeat(100_000), secs(0), 0);
-        t.stored(true, secs(0));
-        assert!(stored(t.flush(secs(0))).iter().all(|text| text.len() <= LONGEST_TURN + 1));
-    }
-
-    #[test]
-    fn blank_pieces_alone_are_no_turn() {
-        let mut t = transcript();
-        t.moshi_said("  ", secs(0), 0);
-        assert_eq!(t.flush(secs(0)), None);
-    }
-}
+mod tests;

@@ -143,6 +143,7 @@ async fn without_any_sound_system_the_words_still_come() {
         history: None,
         sound: Box::new(|| Box::new(|| Err(DeviceError::NoSystem("connection refused".into())))),
         devices: SoundConfig::default(),
+        brain: None,
     };
     let mut w = world_of(options, 1_024, Arc::default());
     w.talk(&server.address(), 30).await;
@@ -170,6 +171,7 @@ async fn nothing_is_told_of_sound_that_was_closed_and_the_end_waits_for_it() {
             })
         }),
         devices: SoundConfig::default(),
+        brain: None,
     };
     let server = Server::start(Style::Silent).await;
     let mut w = world_of(options, 1_024, Arc::default());

@@ -322,6 +322,7 @@ fn the_end_waits_for_its_goodbye_however_much_there_is_to_hear_first() {
             history: None,
             sound: Box::new(|| Box::new(|| Err(DeviceError::NoSystem("none".into())))),
             devices: SoundConfig::default(),
+            brain: None,
         };
         let mut w = world_of(silent, 1, Arc::default());
         w.talk(&address, 30).await;

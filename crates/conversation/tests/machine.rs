@@ -22,7 +22,7 @@ impl World {
     fn new() -> Self {
         let conversation = store::Conversation { id: "c".into(), started_ms: 0 };
         Self {
-            machine: Machine::new(conversation, 0, Moment::default()),
+            machine: Machine::new(conversation, &[], Moment::default()),
             now: Duration::ZERO,
             call: None,
             effects: Vec::new(),
@@ -414,7 +414,7 @@ fn a_new_conversation_ends_the_call_and_keeps_the_old_turns() {
     let mut w = World::new();
     let link = w.live();
     w.link(link, LinkEvent::Text("old".into()));
-    let effects = w.step(Input::Begin(store::Conversation { id: "d".into(), started_ms: 9 }));
+    let effects = w.step(Input::Begin(store::Conversation { id: "d".into(), started_ms: 9 }, Vec::new()));
     assert!(effects.contains(&Effect::Disconnect(link)));
     let stored_old =
         w.effects.iter().any(|e| matches!(e, Effect::Store(c, t) if c.id == "c" && t[0].text == "old"));
@@ -426,7 +426,7 @@ fn a_new_conversation_ends_the_call_and_keeps_the_old_turns() {
 #[test]
 fn a_disk_that_refuses_is_said_once_and_so_is_its_recovery() {
     let conversation = store::Conversation { id: "c".into(), started_ms: 0 };
-    let mut machine = Machine::new(conversation, 0, Moment::default());
+    let mut machine = Machine::new(conversation, &[], Moment::default());
     let at = |s| Moment { mono: secs(s), unix_ms: 0 };
     let full = || Problem::not_saved(&store::HistoryError::DiskFull);
     machine.step(Input::Typed("a".into()), at(0));

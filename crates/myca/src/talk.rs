@@ -116,13 +116,14 @@ async fn talk(args: Args) -> ExitCode {
         muted: false,
     };
     let (to_events, events) = mpsc::channel(EVENTS);
-    let (handle, task) = match Conversation::start(Options { history, sound, devices }, to_events) {
-        Ok(started) => started,
-        Err(error) => {
-            eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
-            return ExitCode::FAILURE;
-        }
-    };
+    let (handle, task) =
+        match Conversation::start(Options { history, sound, devices, brain: None }, to_events) {
+            Ok(started) => started,
+            Err(error) => {
+                eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
+                return ExitCode::FAILURE;
+            }
+        };
     handle.send(Command::Talk(Ok(host))).await;
     let printer = Printer::new(args.json);
     let heard = heard_seconds.map(|seconds| seconds + args.tail);

@@ -20,7 +20,8 @@ use crate::set_aside::{SetAside, beside, set_aside};
 const BUSY: Duration = Duration::from_secs(2);
 
 /// Layouts of the database; entry n leads from version n to n + 1.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE conversations (
         id TEXT PRIMARY KEY,
         started_ms INTEGER NOT NULL
@@ -36,7 +37,12 @@ const MIGRATIONS: [&str; 1] = ["
         PRIMARY KEY (conversation, number)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX conversations_by_start ON conversations (started_ms);
-"];
+",
+    "
+    ALTER TABLE turns ADD COLUMN delivery TEXT;
+    ALTER TABLE turns ADD COLUMN note TEXT;
+",
+];
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,21 @@ pub enum Source {
     Heard,
     /// In Moshi's voice.
     Spoken,
+    /// As text from the brain.
+    Written,
+}
+
+/// What became of a turn on its way to the brain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It waits to be sent.
+    Waiting,
+    /// It was sent. Whether it arrived is not known yet.
+    Sent,
+    /// The brain has answered it.
+    Delivered,
+    /// It could not be delivered; [`Turn::note`] says why.
+    Failed,
 }
 
 /// One turn.
@@ -75,6 +96,10 @@ pub struct Turn {
     pub at_ms: i64,
     /// Whether it still grows.
     pub open: bool,
+    /// What became of it on its way to the brain; none for turns that are not meant for it.
+    pub delivery: Option<Delivery>,
+    /// Why it could not be delivered; for a turn of the brain's, who wrote it as the brain says.
+    pub note: Option<String>,
 }
 
 /// A conversation without its turns.
@@ -228,8 +253,10 @@ impl History {
         }
         // What does not have these columns can never be written.
         db.prepare("SELECT id, started_ms FROM conversations").map_err(of_another_kind)?;
-        db.prepare("SELECT conversation, number, speaker, source, text, at_ms, open FROM turns")
-            .map_err(of_another_kind)?;
+        db.prepare(
+            "SELECT conversation, number, speaker, source, text, at_ms, open, delivery, note FROM turns",
+        )
+        .map_err(of_another_kind)?;
         Ok(Self { db })
     }
 
@@ -281,9 +308,11 @@ impl History {
             .execute(params![conversation.id, conversation.started_ms])?;
         {
             let mut statement = transaction.prepare_cached(
-                "INSERT INTO turns (conversation, number, speaker, source, text, at_ms, open)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT (conversation, number) DO UPDATE SET text = excluded.text, open = excluded.open",
+                "INSERT INTO turns (conversation, number, speaker, source, text, at_ms, open,
+                                    delivery, note)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (conversation, number) DO UPDATE SET text = excluded.text, open = excluded.open,
+                     delivery = excluded.delivery, note = excluded.note",
             )?;
             for turn in turns {
                 statement.execute(params![
@@ -294,10 +323,21 @@ impl History {
                     turn.text,
                     turn.at_ms,
                     turn.open,
+                    turn.delivery.map(delivery_name),
+                    turn.note,
                 ])?;
             }
         }
         transaction.commit()?;
+        Ok(())
+    }
+
+    /// Deletes a conversation with its turns; does nothing if it is not there.
+    ///
+    /// # Errors
+    /// Any [`HistoryError`].
+    pub fn delete(&mut self, conversation: &str) -> Result<(), HistoryError> {
+        self.db.execute("DELETE FROM conversations WHERE id = ?1", params![conversation])?;
         Ok(())
     }
 
@@ -308,7 +348,7 @@ impl History {
     /// Any [`HistoryError`].
     pub fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Turn>, HistoryError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT number, speaker, source, text, at_ms FROM turns WHERE conversation = ?1
+            "SELECT number, speaker, source, text, at_ms, delivery, note FROM turns WHERE conversation = ?1
              ORDER BY number DESC LIMIT ?2",
         )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -327,6 +367,7 @@ fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
     let number: i64 = row.get(0)?;
     let speaker: String = row.get(1)?;
     let source: String = row.get(2)?;
+    let delivery: Option<String> = row.get(5)?;
     Ok(Turn {
         number: u64::try_from(number).unwrap_or(0),
         speaker: speaker_named(&speaker).ok_or_else(|| odd(1, &speaker))?,
@@ -334,13 +375,27 @@ fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         text: row.get(3)?,
         at_ms: row.get(4)?,
         open: false,
+        delivery: delivery
+            .map(|delivery| delivery_named(&delivery).ok_or_else(|| odd(5, &delivery)))
+            .transpose()?,
+        note: row.get(6)?,
     })
 }
 
 const SPEAKERS: [(Speaker, &str); 3] =
     [(Speaker::Person, "person"), (Speaker::Moshi, "moshi"), (Speaker::Brain, "brain")];
-const SOURCES: [(Source, &str); 3] =
-    [(Source::Typed, "typed"), (Source::Heard, "heard"), (Source::Spoken, "spoken")];
+const SOURCES: [(Source, &str); 4] = [
+    (Source::Typed, "typed"),
+    (Source::Heard, "heard"),
+    (Source::Spoken, "spoken"),
+    (Source::Written, "written"),
+];
+const DELIVERIES: [(Delivery, &str); 4] = [
+    (Delivery::Waiting, "waiting"),
+    (Delivery::Sent, "sent"),
+    (Delivery::Delivered, "delivered"),
+    (Delivery::Failed, "failed"),
+];
 
 fn speaker_name(speaker: Speaker) -> &'static str {
     SPEAKERS.iter().find(|(s, _)| *s == speaker).map_or("", |(_, name)| name)
@@ -356,6 +411,14 @@ fn source_name(source: Source) -> &'static str {
 
 fn source_named(name: &str) -> Option<Source> {
     SOURCES.iter().find(|(_, n)| *n == name).map(|(source, _)| *source)
+}
+
+fn delivery_name(delivery: Delivery) -> &'static str {
+    DELIVERIES.iter().find(|(d, _)| *d == delivery).map_or("", |(_, name)| name)
+}
+
+fn delivery_named(name: &str) -> Option<Delivery> {
+    DELIVERIES.iter().find(|(_, n)| *n == name).map(|(delivery, _)| *delivery)
 }
 
 /// Whether the file is no database at all. SQLite would find out as well, and throw away the log beside the file while
@@ -395,6 +458,8 @@ mod tests {
             text: text.into(),
             at_ms: 1_000,
             open,
+            delivery: None,
+            note: None,
         }
     }
 

@@ -8,7 +8,7 @@ mod paths;
 mod set_aside;
 mod settings;
 
-pub use history::{Conversation, History, HistoryError, Source, Speaker, Turn};
+pub use history::{Conversation, Delivery, History, HistoryError, Source, Speaker, Turn};
 pub use paths::{Paths, PathsError};
 pub use set_aside::SetAside;
 pub use settings::{Settings, SettingsError, SettingsFile, Theme};

@@ -52,6 +52,15 @@ pub struct Settings {
     pub output_device: Option<String>,
     /// How the window looks.
     pub theme: Theme,
+    /// Address of the agent system, as typed. Empty: the built-in brain answers.
+    pub mas_address: String,
+    /// Address of a server with a language model for the built-in brain, as typed. Empty: one on this computer is looked
+    /// for.
+    pub model_address: String,
+    /// The name of its language model. Empty: the first that it has.
+    pub model: String,
+    /// The name under which the brain remembers the person.
+    pub person: String,
 }
 
 impl Default for Settings {
@@ -64,6 +73,10 @@ impl Default for Settings {
             input_device: None,
             output_device: None,
             theme: Theme::default(),
+            mas_address: String::new(),
+            model_address: String::new(),
+            model: String::new(),
+            person: "voice_user".to_owned(),
         }
     }
 }
@@ -170,6 +183,10 @@ fn known(raw: &Map<String, Value>) -> Settings {
         input_device: value(raw, "input_device", default.input_device),
         output_device: value(raw, "output_device", default.output_device),
         theme: value(raw, "theme", default.theme),
+        mas_address: value(raw, "mas_address", default.mas_address),
+        model_address: value(raw, "model_address", default.model_address),
+        model: value(raw, "model", default.model),
+        person: value(raw, "person", default.person),
     }
 }
 

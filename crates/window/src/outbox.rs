@@ -63,6 +63,8 @@ mod tests {
             at_ms: 0,
             open: true,
             saved: false,
+            delivery: None,
+            note: None,
         };
         UiEvent::Turn { turn }
     }

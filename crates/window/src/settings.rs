@@ -36,6 +36,14 @@ pub struct SettingsPatch {
     pub output_device: Option<Option<String>>,
     /// How the window looks.
     pub theme: Option<Theme>,
+    /// Address of the agent system; empty: the built-in brain answers.
+    pub mas_address: Option<String>,
+    /// Address of a server with a language model for the built-in brain; empty: one on this computer is looked for.
+    pub model_address: Option<String>,
+    /// The name of its language model; empty: the first that it has.
+    pub model: Option<String>,
+    /// The name under which the brain remembers the person.
+    pub person: Option<String>,
 }
 
 /// A value that is there, even if it is null.
@@ -73,6 +81,16 @@ impl SettingsPatch {
         }
         if let Some(theme) = self.theme {
             after.theme = theme.into();
+        }
+        for (new, setting) in [
+            (self.mas_address, &mut after.mas_address),
+            (self.model_address, &mut after.model_address),
+            (self.model, &mut after.model),
+            (self.person, &mut after.person),
+        ] {
+            if let Some(new) = new {
+                new.trim().clone_into(setting);
+            }
         }
         let asks_a_host = (&after.host_address, &after.persona, &after.voice)
             != (&before.host_address, &before.persona, &before.voice);
@@ -155,7 +173,8 @@ mod tests {
     #[test]
     fn everything_can_be_changed_at_once() {
         let all = r#"{"hostAddress":" wss://h ","handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
-                      "inputDevice":"i","outputDevice":"o","theme":"dark"}"#;
+                      "inputDevice":"i","outputDevice":"o","theme":"dark","masAddress":" http://m ","modelAddress":"l",
+                      "model":"small","person":"Ada"}"#;
         let expected = Settings {
             host_address: "wss://h".into(),
             handshake_limit_s: 30,
@@ -164,6 +183,10 @@ mod tests {
             input_device: Some("i".into()),
             output_device: Some("o".into()),
             theme: store::Theme::Dark,
+            mas_address: "http://m".into(),
+            model_address: "l".into(),
+            model: "small".into(),
+            person: "Ada".into(),
         };
         assert_eq!(patch(all).apply(&Settings::default()).unwrap(), expected);
     }

@@ -7,8 +7,8 @@ use store::Settings;
 use crate::{
     settings, translate,
     view::{
-        AppInfo, Call, Devices, EchoTest, EchoTestState, Latency, Light, LightId, LightState, Notice,
-        NoticeLevel, Phase, Route, Signal, Snapshot, Stage, StageTime, Turn, UiEvent,
+        self, AppInfo, Call, Devices, EchoTest, EchoTestState, Latency, Light, LightId, LightState, Log,
+        Notice, NoticeLevel, Panels, Phase, Route, Signal, Snapshot, Stage, StageTime, Turn, UiEvent,
     },
 };
 
@@ -55,6 +55,8 @@ struct Side {
 pub(crate) struct State {
     snapshot: Snapshot,
     settings: Settings,
+    /// Whether the system's keyring holds a service token for the agent system.
+    mas_token: bool,
     input: Side,
     output: Side,
 }
@@ -80,14 +82,17 @@ impl State {
             lights: Vec::new(),
             conversation_id: String::new(),
             turns: Vec::new(),
-            settings: (&settings).into(),
+            settings: view::Settings::of(&settings, false),
             voices: wire::VOICES.map(str::to_owned).to_vec(),
             devices: Devices::default(),
             latency: latency::none(),
             notices: Vec::new(),
             echo_test: EchoTest { state: EchoTestState::Off, round_trip_ms: None, problem: None },
+            panels: Panels::default(),
+            log: Log::default(),
         };
-        let mut state = Self { snapshot, settings, input: Side::default(), output: Side::default() };
+        let mut state =
+            Self { snapshot, settings, mas_token: false, input: Side::default(), output: Side::default() };
         state.step(Change::Settings(state.settings.clone()), now_ms);
         state
     }
@@ -151,6 +156,8 @@ impl State {
             Event::Route(route) => self.route(route, events),
             // The list comes from whoever watches it also while no sound is open.
             Event::Devices(_) => {}
+            // The panels come next.
+            Event::Brain(_) | Event::Deleted(..) => {}
             Event::Saving(problem) => {
                 let notice = problem.map(|problem| (NoticeLevel::Error, problem));
                 self.notice(SAVING, notice, now_ms, events);
@@ -257,7 +264,7 @@ impl State {
 
     fn set(&mut self, settings: Settings, events: &mut Vec<UiEvent>) {
         self.settings = settings;
-        self.snapshot.settings = (&self.settings).into();
+        self.snapshot.settings = view::Settings::of(&self.settings, self.mas_token);
         events.push(UiEvent::Settings { settings: self.snapshot.settings.clone() });
         let before = self.snapshot.devices.clone();
         self.settle_routes();

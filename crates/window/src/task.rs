@@ -95,6 +95,7 @@ impl Window {
                 history: options.history,
                 sound: sound_source(&options.sound),
                 devices: sound_config(options.settings.get()),
+                brain: None,
             },
             to_events,
         )?;
@@ -355,6 +356,7 @@ impl Task {
                 history: None,
                 sound: sound_source(&self.sound),
                 devices: sound_config(self.state.settings()),
+                brain: None,
             };
             self.echo = Some(EchoTest::start(self.program.clone(), options));
             self.step(Change::Echo(EchoTestState::Starting, None));

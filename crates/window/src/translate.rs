@@ -25,8 +25,9 @@ impl From<view::Theme> for store::Theme {
     }
 }
 
-impl From<&store::Settings> for view::Settings {
-    fn from(settings: &store::Settings) -> Self {
+impl view::Settings {
+    /// `mas_token` says whether the system's keyring holds one.
+    pub(crate) fn of(settings: &store::Settings, mas_token: bool) -> Self {
         let settings = settings.clone();
         // Where none is chosen, the one that is sent is shown.
         let voice = match settings.voice.as_str() {
@@ -41,6 +42,11 @@ impl From<&store::Settings> for view::Settings {
             input_device: settings.input_device,
             output_device: settings.output_device,
             theme: settings.theme.into(),
+            mas_address: settings.mas_address,
+            mas_token,
+            model_address: settings.model_address,
+            model: settings.model,
+            person: settings.person,
         }
     }
 }
@@ -54,6 +60,7 @@ impl From<conversation::Action> for view::Action {
             conversation::Action::OpenAudioSettings => Self::OpenAudioSettings,
             conversation::Action::OpenPersonaSettings => Self::OpenPersonaSettings,
             conversation::Action::NewConversation => Self::NewConversation,
+            conversation::Action::OpenBrainSettings => Self::OpenBrainSettings,
         }
     }
 }
@@ -102,6 +109,17 @@ impl From<CallState> for view::Call {
     }
 }
 
+impl From<store::Delivery> for view::Delivery {
+    fn from(delivery: store::Delivery) -> Self {
+        match delivery {
+            store::Delivery::Waiting => Self::Waiting,
+            store::Delivery::Sent => Self::Sent,
+            store::Delivery::Delivered => Self::Delivered,
+            store::Delivery::Failed => Self::Failed,
+        }
+    }
+}
+
 /// A turn, known to be on disk or not.
 pub(crate) fn turn(turn: store::Turn, saved: bool) -> view::Turn {
     view::Turn {
@@ -115,11 +133,14 @@ pub(crate) fn turn(turn: store::Turn, saved: bool) -> view::Turn {
             store::Source::Typed => view::TurnSource::Typed,
             store::Source::Heard => view::TurnSource::Heard,
             store::Source::Spoken => view::TurnSource::Spoken,
+            store::Source::Written => view::TurnSource::Written,
         },
         text: turn.text,
         at_ms: turn.at_ms,
         open: turn.open,
         saved,
+        delivery: turn.delivery.map(Into::into),
+        note: turn.note,
     }
 }
 

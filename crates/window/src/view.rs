@@ -5,6 +5,10 @@
 use serde::Serialize;
 use ts_rs::TS;
 
+mod panels;
+
+pub use panels::*;
+
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -43,6 +47,8 @@ pub enum Action {
     OpenPersonaSettings,
     /// Begin a new conversation.
     NewConversation,
+    /// Open the brain's settings.
+    OpenBrainSettings,
 }
 
 /// A problem. Told apart by its code; the sentences are for people.
@@ -97,6 +103,14 @@ pub enum LightId {
     Speaker,
     /// The Moshi host.
     Moshi,
+    /// The PersonaPlex Bridge in front of it.
+    Bridge,
+    /// The agent system.
+    Mas,
+    /// Whoever answers what is typed.
+    Brain,
+    /// What is remembered.
+    Memory,
 }
 
 /// What a light shows.
@@ -114,7 +128,7 @@ pub enum LightState {
 }
 
 /// A status light.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Light {
     /// What it stands for.
@@ -125,6 +139,8 @@ pub struct Light {
     pub what: String,
     /// Since when.
     pub since_ms: i64,
+    /// How long it took to answer the last time, in milliseconds, where that is measured.
+    pub ms: Option<f64>,
     /// Why it is not well.
     pub problem: Option<Problem>,
 }
@@ -151,6 +167,22 @@ pub enum TurnSource {
     Heard,
     /// Spoken by Moshi.
     Spoken,
+    /// As text from the brain.
+    Written,
+}
+
+/// What became of a turn on its way to the brain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Delivery {
+    /// It waits to be sent.
+    Waiting,
+    /// It was sent. Whether it arrived is not known yet.
+    Sent,
+    /// The brain has answered it.
+    Delivered,
+    /// It could not be delivered.
+    Failed,
 }
 
 /// A turn of the conversation.
@@ -171,6 +203,11 @@ pub struct Turn {
     pub open: bool,
     /// Whether it is on disk.
     pub saved: bool,
+    /// What became of it on its way to the brain; null for turns that are not meant for it.
+    pub delivery: Option<Delivery>,
+    /// Why it could not be delivered, as one or two sentences; for a turn of the brain's, who wrote it as the brain
+    /// says.
+    pub note: Option<String>,
 }
 
 /// A sound level in dBFS; the floor is -90.
@@ -313,6 +350,17 @@ pub struct Settings {
     pub output_device: Option<String>,
     /// How the window looks.
     pub theme: Theme,
+    /// Address of the agent system, as typed; empty: the built-in brain answers.
+    pub mas_address: String,
+    /// Whether a service token for it is kept in the system's keyring.
+    pub mas_token: bool,
+    /// Address of a server with a language model for the built-in brain, as typed; empty: one that runs on this
+    /// computer is looked for.
+    pub model_address: String,
+    /// The name of its language model; empty: the first that it has.
+    pub model: String,
+    /// The name under which the brain remembers the person.
+    pub person: String,
 }
 
 /// How grave a notice is.
@@ -403,6 +451,10 @@ pub struct Snapshot {
     pub notices: Vec<Notice>,
     /// The echo test.
     pub echo_test: EchoTest,
+    /// What the brain thinks, calls, runs and remembers.
+    pub panels: Panels,
+    /// What has happened.
+    pub log: Log,
 }
 
 /// A change of the snapshot. Each carries a whole, so that applying one twice does no harm.
@@ -461,5 +513,52 @@ pub enum UiEvent {
     EchoTest {
         /// As it is now.
         echo_test: EchoTest,
+    },
+    /// The panels, all of them: another conversation goes on, or another brain answers.
+    Panels {
+        /// As they are now.
+        panels: Panels,
+    },
+    /// What the brain does.
+    Brain {
+        /// As it is now.
+        brain: BrainPanel,
+    },
+    /// Calls of tools that are new or changed.
+    Tools {
+        /// As they are now, each once.
+        calls: Vec<ToolCall>,
+        /// The total of [`Panels::tool_total`].
+        total: u64,
+    },
+    /// Agents that are new or changed.
+    Agents {
+        /// As they are now, each once.
+        agents: Vec<Agent>,
+    },
+    /// Uses of memory that are new.
+    Memory {
+        /// The new ones, oldest first.
+        uses: Vec<MemoryUse>,
+        /// Counted so far.
+        counts: MemoryCounts,
+    },
+    /// Replies on their way to Moshi's voice that are new or changed.
+    Injections {
+        /// As they are now, each once.
+        injections: Vec<Injection>,
+    },
+    /// What the agent system says of itself.
+    Consciousness {
+        /// As it is now; null where it says nothing.
+        consciousness: Option<Consciousness>,
+    },
+    /// More has happened.
+    #[serde(rename_all = "camelCase")]
+    Log {
+        /// The new entries, oldest first.
+        entries: Vec<LogEntry>,
+        /// The total of [`Log::left_out`].
+        left_out: u64,
     },
 }

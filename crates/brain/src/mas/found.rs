@@ -154,6 +154,7 @@ impl Found {
             their_id,
             name,
             arguments: fields.words(&["arguments", "query", "parameters", "input"], TEXT),
+            question: None,
             state,
             measured,
             reported: fields.ms(&["duration", "duration_ms", "latency_ms"]),

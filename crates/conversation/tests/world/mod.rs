@@ -64,7 +64,14 @@ pub fn world_with(
             None => Err(DeviceError::NoSystem("it is gone".into())),
         })
     });
-    (world_of(Options { history, sound: source, devices: SoundConfig::default() }, 1_024, played), control)
+    (
+        world_of(
+            Options { history, sound: source, devices: SoundConfig::default(), brain: None },
+            1_024,
+            played,
+        ),
+        control,
+    )
 }
 
 /// A conversation from its options, with room for so many events.

@@ -48,6 +48,8 @@ impl Printer {
             Event::HistorySetAside(aside) => {
                 self.note(&format!("The history was broken and is kept as {}.", aside.kept_as.display()));
             }
+            // No brain takes part in a call from the terminal, and nothing is deleted there.
+            Event::Brain(_) | Event::Deleted(..) => {}
             Event::Conversation { .. } | Event::Devices(_) | Event::Saving(None) => {}
         }
     }
@@ -181,6 +183,7 @@ fn to_json(event: &Event) -> Option<Value> {
                         Source::Typed => "typed",
                         Source::Heard => "heard",
                         Source::Spoken => "spoken",
+                        Source::Written => "written",
                     };
                     json!({
                         "number": t.turn.number, "speaker": speaker, "source": source, "text": t.turn.text,
@@ -203,5 +206,6 @@ fn to_json(event: &Event) -> Option<Value> {
         Event::HistorySetAside(aside) => {
             json!({"event": "history_set_aside", "kept_as": aside.kept_as.display().to_string()})
         }
+        Event::Brain(_) | Event::Deleted(..) => return None,
     })
 }

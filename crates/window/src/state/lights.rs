@@ -24,7 +24,7 @@ pub(super) fn device(
         (None, None) if open => (LightState::Waiting, "Opening".to_owned(), None),
         (None, None) => (LightState::Off, "Closed until you talk.".to_owned(), None),
     };
-    Light { id, state, what, since_ms: 0, problem: problem.map(Into::into) }
+    Light { id, state, what, since_ms: 0, ms: None, problem: problem.map(Into::into) }
 }
 
 fn wrong(error: &DeviceError) -> (LightState, String, Option<Problem>) {
@@ -54,5 +54,5 @@ pub(super) fn moshi(call: &Call, no_address: bool) -> Light {
         (Phase::Failed, Some(problem)) => problem.what.clone(),
         _ => what.to_owned(),
     };
-    Light { id: LightId::Moshi, state, what, since_ms: 0, problem }
+    Light { id: LightId::Moshi, state, what, since_ms: 0, ms: None, problem }
 }

@@ -60,6 +60,8 @@ fn shown(conversation: &str, number: u64, text: &str) -> ShownTurn {
         text: text.into(),
         at_ms: 3_000,
         open: true,
+        delivery: None,
+        note: None,
     };
     ShownTurn { conversation: conversation.into(), turn, saved: false }
 }
@@ -91,10 +93,38 @@ fn step(state: &mut State, change: Change, now_ms: i64) -> Vec<UiEvent> {
             UiEvent::Latency { latency } => followed.latency = latency,
             UiEvent::Notices { notices } => followed.notices = notices,
             UiEvent::EchoTest { echo_test } => followed.echo_test = echo_test,
+            UiEvent::Panels { panels } => followed.panels = panels,
+            UiEvent::Brain { brain } => followed.panels.brain = brain,
+            UiEvent::Tools { calls, total } => {
+                merge(&mut followed.panels.tools, calls, |a, b| a.id == b.id);
+                followed.panels.tool_total = total;
+            }
+            UiEvent::Agents { agents } => merge(&mut followed.panels.agents, agents, |a, b| a.id == b.id),
+            UiEvent::Memory { uses, counts } => {
+                followed.panels.memory.extend(uses);
+                followed.panels.memory_counts = counts;
+            }
+            UiEvent::Injections { injections } => {
+                merge(&mut followed.panels.injections, injections, |a, b| a.id == b.id);
+            }
+            UiEvent::Consciousness { consciousness } => followed.panels.consciousness = consciousness,
+            UiEvent::Log { entries, left_out } => {
+                followed.log.entries.extend(entries);
+                followed.log.left_out = left_out;
+            }
         }
     }
     assert_eq!(&followed, state.snapshot(), "a window that follows the events shows something else");
     events
+}
+
+fn merge<T>(known: &mut Vec<T>, new: Vec<T>, same: impl Fn(&T, &T) -> bool) {
+    for item in new {
+        match known.iter_mut().find(|known| same(known, &item)) {
+            Some(known) => *known = item,
+            None => known.push(item),
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 export type Phase = "idle" | "connecting" | "warmingUp" | "busy" | "live" | "reconnecting" | "typingOnly" | "failed";
 
 /** What a problem's button does. */
-export type Action = "talk" | "stop" | "openHostSettings" | "openAudioSettings" | "openPersonaSettings" | "newConversation";
+export type Action = "talk" | "stop" | "openHostSettings" | "openAudioSettings" | "openPersonaSettings" | "newConversation" | "openBrainSettings";
 
 /** A problem. Told apart by its code; the sentences are for people. */
 export type Problem = {
@@ -46,7 +46,7 @@ export type Call = {
 };
 
 /** What a light stands for. */
-export type LightId = "microphone" | "speaker" | "moshi";
+export type LightId = "microphone" | "speaker" | "moshi" | "bridge" | "mas" | "brain" | "memory";
 
 /** What a light shows. */
 export type LightState = "well" | "waiting" | "wrong" | "off";
@@ -61,6 +61,8 @@ export type Light = {
   what: string,
   /** Since when. */
   sinceMs: number,
+  /** How long it took to answer the last time, in milliseconds, where that is measured. */
+  ms: number | null,
   /** Why it is not well. */
   problem: Problem | null,
 };
@@ -69,7 +71,10 @@ export type Light = {
 export type Speaker = "person" | "moshi" | "brain";
 
 /** How a turn came about. */
-export type TurnSource = "typed" | "heard" | "spoken";
+export type TurnSource = "typed" | "heard" | "spoken" | "written";
+
+/** What became of a turn on its way to the brain. */
+export type Delivery = "waiting" | "sent" | "delivered" | "failed";
 
 /** A turn of the conversation. */
 export type Turn = {
@@ -87,6 +92,11 @@ export type Turn = {
   open: boolean,
   /** Whether it is on disk. */
   saved: boolean,
+  /** What became of it on its way to the brain; null for turns that are not meant for it. */
+  delivery: Delivery | null,
+  /** Why it could not be delivered, as one or two sentences; for a turn of the brain's, who wrote it as the brain
+   * says. */
+  note: string | null,
 };
 
 /** A sound level in dBFS; the floor is -90. */
@@ -191,6 +201,17 @@ export type Settings = {
   outputDevice: string | null,
   /** How the window looks. */
   theme: Theme,
+  /** Address of the agent system, as typed; empty: the built-in brain answers. */
+  masAddress: string,
+  /** Whether a service token for it is kept in the system's keyring. */
+  masToken: boolean,
+  /** Address of a server with a language model for the built-in brain, as typed; empty: one that runs on this
+   * computer is looked for. */
+  modelAddress: string,
+  /** The name of its language model; empty: the first that it has. */
+  model: string,
+  /** The name under which the brain remembers the person. */
+  person: string,
 };
 
 /** A change. Absent: unchanged. For the two devices null means "follow the system's default"; elsewhere null means
@@ -210,6 +231,14 @@ export type SettingsPatch = {
   outputDevice?: string | null,
   /** How the window looks. */
   theme?: Theme | null,
+  /** Address of the agent system; empty: the built-in brain answers. */
+  masAddress?: string | null,
+  /** Address of a server with a language model for the built-in brain; empty: one on this computer is looked for. */
+  modelAddress?: string | null,
+  /** The name of its language model; empty: the first that it has. */
+  model?: string | null,
+  /** The name under which the brain remembers the person. */
+  person?: string | null,
 };
 
 /** How grave a notice is. */
@@ -238,6 +267,275 @@ export type EchoTest = {
   roundTripMs: number | null,
   /** Why it failed. */
   problem: Problem | null,
+};
+
+/** Who answers. */
+export type BrainKind = "builtIn" | "mas" | "bridge";
+
+/** What the brain does. */
+export type BrainState = "ready" | "thinking" | "waiting" | "streaming" | "failed";
+
+/** Whether a reply is one of a few prepared sentences. */
+export type Canned = "no" | "perhaps" | "yes";
+
+/** The brain, and its last reply. */
+export type BrainPanel = {
+  /** Who answers. */
+  kind: BrainKind,
+  /** Where it is, or which language model it uses, to show. */
+  place: string,
+  /** What it does. */
+  state: BrainState,
+  /** Since when. */
+  sinceMs: number,
+  /** Whom the turn under way asks, in the brain's own words. */
+  asks: string | null,
+  /** Which model answered last, as the brain says. */
+  provider: string | null,
+  /** The agent in whose name it answered last, as the brain says. */
+  agent: string | null,
+  /** From the request to the first piece of the reply. */
+  firstTokenMs: number | null,
+  /** From the request to the end of the reply. */
+  latencyMs: number | null,
+  /** What was read from memory for the last turn. */
+  memories: number,
+  /** The last reply, as far as it has come; its beginning where it is long. */
+  reply: string,
+  /** Whether that is the whole of it. */
+  whole: boolean,
+  /** Whether it is one of a few prepared sentences. */
+  canned: Canned,
+  /** What the brain had to say beside the reply. */
+  notice: string | null,
+  /** Until when it waits. */
+  waitsUntilMs: number | null,
+  /** Why the last turn failed. */
+  problem: Problem | null,
+  /** What it said itself of that. */
+  said: string | null,
+  /** Turns that were asked so far. */
+  turns: number,
+  /** Turns that wait to be asked. */
+  waiting: number,
+};
+
+/** Where a call of a tool stands. */
+export type ToolState = "pending" | "running" | "success" | "error";
+
+/** A call of a tool. */
+export type ToolCall = {
+  /** Unique. */
+  id: string,
+  /** The tool's name. */
+  name: string,
+  /** What it was called with: words, or JSON. */
+  arguments: string | null,
+  /** Where it stands. */
+  state: ToolState,
+  /** What the person has to decide before it is called. */
+  question: string | null,
+  /** When it was first heard of. */
+  atMs: number,
+  /** How long it has taken, measured here. */
+  measuredMs: number | null,
+  /** How long it took as the brain says. */
+  reportedMs: number | null,
+  /** What came of it: words, or JSON. */
+  result: string | null,
+};
+
+/** Where an agent's doing stands. */
+export type AgentState = "matched" | "invoked" | "processing" | "completed" | "failed" | "unknown";
+
+/** An agent, and what it did last. */
+export type Agent = {
+  /** Unique. */
+  id: string,
+  /** Its name. */
+  name: string,
+  /** What it does. */
+  action: string | null,
+  /** Where that stands. */
+  state: AgentState,
+  /** Since when. */
+  sinceMs: number,
+  /** What it says of it. */
+  said: string | null,
+};
+
+/** A use of memory. */
+export type MemoryUse = {
+  /** Unique. */
+  id: string,
+  /** Whether something was written, and not read. */
+  write: boolean,
+  /** What: memories, episodes, profile, turn, or a word of the brain's. */
+  kind: string,
+  /** How many. */
+  count: number,
+  /** When. */
+  atMs: number,
+  /** What the brain says of it. */
+  said: string | null,
+};
+
+/** Uses of memory, counted. */
+export type MemoryCounts = {
+  /** What was read. */
+  reads: number,
+  /** What was written. */
+  writes: number,
+  /** The kinds of memory that were heard of, in the order in which they were. */
+  scopes: Array<string>,
+  /** Whether it is the built-in brain's, and can be searched, changed and deleted here. */
+  editable: boolean,
+};
+
+/** What became of a reply on its way to Moshi's voice. */
+export type InjectionState = "queued" | "spoken" | "shownOnly";
+
+/** A reply on its way to Moshi's voice. */
+export type Injection = {
+  /** Unique. */
+  id: string,
+  /** Its words; their beginning where they are many. */
+  text: string,
+  /** What became of it. */
+  state: InjectionState,
+  /** Why it was not spoken. */
+  why: string | null,
+  /** Since when. */
+  atMs: number,
+};
+
+/** An emotion. */
+export type Emotion = {
+  /** What it is called. */
+  name: string,
+  /** How strong it is, 0 to 1. */
+  strength: number,
+};
+
+/** What the agent system says of itself. What it does not say is null. */
+export type Consciousness = {
+  /** dormant, awakening, conscious, focused, dreaming, hibernating, or another word of its own. */
+  state: string | null,
+  /** What it calls itself. */
+  name: string | null,
+  /** Since when it is awake, in its own words. */
+  awakeSince: string | null,
+  /** The emotion that leads. */
+  dominantEmotion: string | null,
+  /** Emotions and how strong they are, 0 to 1, the strongest first. */
+  emotions: Array<Emotion>,
+  /** Counted since it woke up. */
+  thoughts: number | null,
+  /** Counted since it woke up. */
+  memories: number | null,
+  /** Counted since it woke up. */
+  agents: number | null,
+  /** Counted since it woke up. */
+  worldUpdates: number | null,
+  /** When it said so. */
+  atMs: number,
+};
+
+/** The panels. */
+export type Panels = {
+  /** Who answers, and what they do. */
+  brain: BrainPanel,
+  /** Calls of tools, oldest first. */
+  tools: Array<ToolCall>,
+  /** How many calls there were. Lists are cut at their beginning. */
+  toolTotal: number,
+  /** Agents, in the order in which they were first heard of. */
+  agents: Array<Agent>,
+  /** Uses of memory, oldest first. */
+  memory: Array<MemoryUse>,
+  /** Counted so far. */
+  memoryCounts: MemoryCounts,
+  /** Replies on their way to Moshi's voice, oldest first. */
+  injections: Array<Injection>,
+  /** What the agent system says of itself. */
+  consciousness: Consciousness | null,
+};
+
+/** Where an entry of the log comes from. */
+export type LogSource = "app" | "sound" | "moshi" | "brain" | "tool" | "agent" | "memory";
+
+/** How grave an entry of the log is. */
+export type LogLevel = "info" | "warning" | "error";
+
+/** An entry of the log. */
+export type LogEntry = {
+  /** Counts all entries, without gaps but for those that were left out. */
+  number: number,
+  /** When. */
+  atMs: number,
+  /** Where it comes from. */
+  source: LogSource,
+  /** How grave it is. */
+  level: LogLevel,
+  /** What happened, in a few words of ours. */
+  what: string,
+  /** What was said from outside. */
+  said: string | null,
+};
+
+/** What has happened. */
+export type Log = {
+  /** The last entries, oldest first. */
+  entries: Array<LogEntry>,
+  /** Entries that were left out, because too many came at once. */
+  leftOut: number,
+};
+
+/** A conversation in the history. */
+export type HistoryEntry = {
+  /** The conversation's id. */
+  id: string,
+  /** What the person calls it, or its first words. */
+  title: string,
+  /** Whether the title was given by the person. */
+  named: boolean,
+  /** When it began. */
+  startedMs: number,
+  /** When its last turn began. */
+  lastMs: number,
+  /** How many turns it has. */
+  turns: number,
+  /** The words around what was searched for. */
+  found: string | null,
+};
+
+/** A part of the history. */
+export type HistoryPage = {
+  /** Conversations, the latest first. */
+  entries: Array<HistoryEntry>,
+  /** How many there are in all. */
+  total: number,
+};
+
+/** How a conversation is written out. */
+export type ExportFormat = "markdown" | "json";
+
+/** Something that the built-in brain remembers. */
+export type MemoryItem = {
+  /** Unique. */
+  id: string,
+  /** What it remembers. */
+  text: string,
+  /** Since when. */
+  atMs: number,
+};
+
+/** A part of what the built-in brain remembers. */
+export type MemoryPage = {
+  /** What it remembers: the latest first, or what fits a search best. */
+  items: Array<MemoryItem>,
+  /** How much there is in all. */
+  total: number,
 };
 
 /** The program itself. */
@@ -272,6 +570,10 @@ export type Snapshot = {
   notices: Array<Notice>,
   /** The echo test. */
   echoTest: EchoTest,
+  /** What the brain thinks, calls, runs and remembers. */
+  panels: Panels,
+  /** What has happened. */
+  log: Log,
 };
 
 /** A change of the snapshot. Each carries a whole, so that applying one twice does no harm. */
@@ -307,4 +609,34 @@ export type UiEvent = { "type": "call",
 } | { "type": "echoTest",
   /** As it is now. */
   echoTest: EchoTest,
+} | { "type": "panels",
+  /** As they are now. */
+  panels: Panels,
+} | { "type": "brain",
+  /** As it is now. */
+  brain: BrainPanel,
+} | { "type": "tools",
+  /** As they are now, each once. */
+  calls: Array<ToolCall>,
+  /** The total of [`Panels::tool_total`]. */
+  total: number,
+} | { "type": "agents",
+  /** As they are now, each once. */
+  agents: Array<Agent>,
+} | { "type": "memory",
+  /** The new ones, oldest first. */
+  uses: Array<MemoryUse>,
+  /** Counted so far. */
+  counts: MemoryCounts,
+} | { "type": "injections",
+  /** As they are now, each once. */
+  injections: Array<Injection>,
+} | { "type": "consciousness",
+  /** As it is now; null where it says nothing. */
+  consciousness: Consciousness | null,
+} | { "type": "log",
+  /** The new entries, oldest first. */
+  entries: Array<LogEntry>,
+  /** The total of [`Log::left_out`]. */
+  leftOut: number,
 };
