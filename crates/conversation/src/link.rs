@@ -6,7 +6,6 @@
 mod allowance;
 mod connect;
 mod figures;
-mod unacknowledged;
 
 use std::{
     sync::Arc,
@@ -16,6 +15,7 @@ use std::{
 use audio::{MicFrame, PACKET, Speaker};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use net::WebSocket;
 use ogg_opus::{EncoderSettings, StreamReader, StreamWriter};
 use tokio::{
     sync::{mpsc, watch},
@@ -29,7 +29,7 @@ use tokio_tungstenite::tungstenite::{
 use wire::{Frame, HostMetadata, Utf8Stream, close};
 
 pub use self::figures::{LinkFigures, LinkReading};
-use self::{allowance::Allowance, connect::Socket, figures::Measure};
+use self::{allowance::Allowance, figures::Measure};
 use crate::{
     machine::{Host, LinkEvent},
     problem::LinkError,
@@ -131,7 +131,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 struct Link {
-    socket: Socket,
+    socket: WebSocket,
     mic: mpsc::Receiver<MicFrame>,
     speaker: Option<Speaker>,
     events: mpsc::Sender<LinkEvent>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use net::Origin;
 use thiserror::Error;
 use url::Url;
 
@@ -9,6 +10,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MasAddress {
     url: Url,
+    origin: Origin,
 }
 
 /// Why something is not the address of a MAS. No variant keeps what may be a secret.
@@ -52,9 +54,8 @@ impl MasAddress {
         }
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&whole).map_err(|e| AddressError::Invalid(e.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(AddressError::Scheme(url.scheme().to_owned()));
-        }
+        let origin = Origin::of(&url).filter(|_| matches!(url.scheme(), "http" | "https"));
+        let origin = origin.ok_or_else(|| AddressError::Scheme(url.scheme().to_owned()))?;
         let secret = !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
@@ -62,26 +63,12 @@ impl MasAddress {
         if secret {
             return Err(AddressError::Secret);
         }
-        Ok(Self { url })
+        Ok(Self { url, origin })
     }
 
-    /// Whether it is reached by TLS.
-    pub(super) fn is_secure(&self) -> bool {
-        self.url.scheme() == "https"
-    }
-
-    /// The host's name or number, as it is looked up and as its certificate calls it.
-    pub(super) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.url.port_or_known_default().unwrap_or(80)
-    }
-
-    /// Host and port as they stand in a request.
-    pub(super) fn authority(&self) -> &str {
-        self.url.authority()
+    /// Scheme, host and port.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// What a request asks for, where `path` is one of MAS's own.
@@ -105,13 +92,11 @@ mod tests {
     fn an_address_is_what_people_write() {
         let address = MasAddress::parse(" localhost:8001 ").unwrap();
         assert_eq!(address.to_string(), "http://localhost:8001");
-        assert_eq!((address.host(), address.port(), address.is_secure()), ("localhost", 8001, false));
         assert_eq!(address.target("/voice/brain/chat"), "/voice/brain/chat");
         let behind = MasAddress::parse("https://gate.example/mas/").unwrap();
         assert_eq!(behind.target("/health"), "/mas/health");
-        assert_eq!((behind.port(), behind.authority(), behind.is_secure()), (443, "gate.example", true));
         let six = MasAddress::parse("[::1]:8001").unwrap();
-        assert_eq!((six.host(), six.authority()), ("::1", "[::1]:8001"));
+        assert_eq!(six.origin().authority(), "[::1]:8001");
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub enum MasError {
     /// The host does not speak TLS, or not as it should.
     #[error("it does not speak TLS as it should ({0})")]
     Tls(String),
+    /// It speaks TLS where none was expected, so that it has read nothing.
+    #[error("it speaks TLS")]
+    WantsTls,
     /// It wants to know who asks.
     #[error("it does not let this program in (HTTP {0})")]
     Unauthorised(u16),
@@ -85,6 +88,7 @@ impl MasError {
             Self::Unreachable(_) => "mas.unreachable",
             Self::Certificate(_) => "mas.certificate",
             Self::Tls(_) => "mas.tls",
+            Self::WantsTls => "mas.wants_tls",
             Self::Unauthorised(_) => "mas.unauthorised",
             Self::Redirected(_) => "mas.redirected",
             Self::Limited(_) => "mas.limited",
@@ -110,6 +114,7 @@ impl MasError {
             | Self::Unreachable(_)
             | Self::Certificate(_)
             | Self::Tls(_)
+            | Self::WantsTls
             | Self::Unauthorised(_)
             | Self::Redirected(_)
             | Self::Limited(_)
@@ -129,7 +134,12 @@ impl MasError {
     pub(super) fn is_unreached(&self) -> bool {
         matches!(
             self,
-            Self::UnknownName(_) | Self::Refused | Self::Unreachable(_) | Self::Certificate(_) | Self::Tls(_)
+            Self::UnknownName(_)
+                | Self::Refused
+                | Self::Unreachable(_)
+                | Self::Certificate(_)
+                | Self::Tls(_)
+                | Self::WantsTls
         )
     }
 
@@ -157,6 +167,7 @@ impl MasError {
                 format!("{server} does not speak TLS as it should ({reason})."),
                 "If it is a plain server, write http:// instead of https://.",
             ),
+            Self::WantsTls => (format!("{server} speaks TLS."), "Write https:// instead of http://."),
             Self::Unauthorised(status) => (
                 format!("{server} does not let this program in (HTTP {status})."),
                 "Check the service token, or ask whoever runs MAS for one.",

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use net::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Mas, answer, error::MasError, fields::Fields, found::Found, http::Response};
+use super::{Mas, answer, error::MasError, fields::Fields, found::Found};
 use crate::{
     What,
     bounded::{DOCUMENT, ENTRIES, ERROR_DOCUMENT, NAME, cut},
@@ -186,7 +187,7 @@ impl Mas {
 
     async fn wish(&self, path: &str, body: &Value) -> Result<Wish, MasError> {
         let response = self.inner.http.ask(path, Some(body)).await?;
-        match response.status {
+        match response.status() {
             200..=299 => Ok(Wish::Done),
             404 | 405 | 410 | 501 => Ok(Wish::Unknown),
             _ => Err(self.refused(response).await),
@@ -195,7 +196,7 @@ impl Mas {
 
     async fn look_at(&self, target: &str) -> Result<Option<Value>, MasError> {
         let mut response = self.inner.http.ask(target, None).await?;
-        match response.status {
+        match response.status() {
             200..=299 => {}
             404 | 405 | 410 | 501 => return Ok(None),
             _ => return Err(self.refused(response).await),
@@ -206,11 +207,11 @@ impl Mas {
     }
 
     async fn refused(&self, mut response: Response) -> MasError {
-        let status = response.status;
+        let status = response.status();
         match status {
             401 | 403 | 407 => MasError::Unauthorised(status),
             300..=399 => MasError::Redirected(status),
-            429 => MasError::Limited(response.retry_after.unwrap_or(self.inner.limits.unsaid_wait)),
+            429 => MasError::Limited(response.retry_after().unwrap_or(self.inner.limits.unsaid_wait)),
             _ => {
                 let said = answer::said(&response.beginning(ERROR_DOCUMENT).await);
                 MasError::Failed { status, said: said.map(|said| self.inner.http.without_token(said)) }

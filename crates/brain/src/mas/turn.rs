@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use net::{HttpError, Kind, Response};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,6 @@ use super::{
     error::MasError,
     fields::Fields,
     found::Found,
-    http::{Kind, Response},
 };
 use crate::{
     Came, Canned, Memory, MemoryUse, Notice, Outcome, Reply, Turn, What,
@@ -41,6 +41,12 @@ enum Stop {
 impl From<MasError> for Stop {
     fn from(error: MasError) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl From<HttpError> for Stop {
+    fn from(error: HttpError) -> Self {
+        Self::Failed(error.into())
     }
 }
 
@@ -124,11 +130,11 @@ impl<'a> Course<'a> {
             self.endpoint = endpoint;
             self.teller.tell(What::Thinking { asks: endpoint.path().to_owned() }).await?;
             let mut response = self.ask(endpoint.path(), &self.question(endpoint)).await?;
-            match endpoint.judge(response.status) {
+            match endpoint.judge(response.status()) {
                 Verdict::Answer => return self.answer(response).await,
                 Verdict::Next { lasting } => {
                     tracing::debug!(
-                        status = response.status,
+                        status = response.status(),
                         path = endpoint.path(),
                         "the next one is asked"
                     );
@@ -172,10 +178,10 @@ impl<'a> Course<'a> {
                     self.known(Known::forget);
                 }
             })?;
-            if response.status != 429 {
+            if response.status() != 429 {
                 return Ok(response);
             }
-            let wait = response.retry_after.unwrap_or(self.mas.limits.unsaid_wait);
+            let wait = response.retry_after().unwrap_or(self.mas.limits.unsaid_wait);
             drop(response);
             if self.waits == WAITS || self.waited.saturating_add(wait) > self.mas.limits.wait {
                 return Err(MasError::Limited(wait).into());
@@ -192,7 +198,7 @@ impl<'a> Course<'a> {
 
     /// What a status means that is no answer.
     async fn refusal(&self, response: &mut Response) -> MasError {
-        let status = response.status;
+        let status = response.status();
         match status {
             401 | 403 | 407 => return MasError::Unauthorised(status),
             300..=399 => return MasError::Redirected(status),
@@ -213,7 +219,7 @@ impl<'a> Course<'a> {
     }
 
     async fn answer(&mut self, response: Response) -> Result<Outcome, Stop> {
-        let streamed = match response.kind {
+        let streamed = match response.kind() {
             Kind::Events => true,
             Kind::Json => false,
             Kind::Page => return Err(MasError::NotMas("it serves a page there".into()).into()),
@@ -391,7 +397,7 @@ impl<'a> Course<'a> {
             "transcript": "", "response_text": self.turn.text(), "success": true,
         });
         let mut response = self.ask(FEEDBACK, &body).await?;
-        match response.status {
+        match response.status() {
             200..=299 => {
                 let memory = Memory { used: MemoryUse::Write, kind: "turn".to_owned(), count: 1, said: None };
                 self.teller.tell(What::Memory(memory)).await?;

@@ -1,7 +1,7 @@
 //! Moshi servers as they are: each style follows one of the stock servers, or something that is none.
 #![allow(dead_code, reason = "no test needs all of it")]
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -9,19 +9,13 @@ use ogg_opus::{
     EncoderSettings, PacketDuration, StreamReader, StreamWriter,
     page::{self, PageHeader},
 };
+use test_tls::Certificate;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{Mutex, mpsc},
     task::JoinSet,
     time::{interval, timeout},
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer},
-    },
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -78,10 +72,8 @@ pub enum Style {
     TlsAlert,
     /// A server of another protocol.
     NotHttp,
-    /// A Python server behind TLS with a certificate of its own making.
+    /// A server with TLS and a certificate of its own making.
     SelfSigned,
-    /// A Python server behind TLS with the certificate `cert.der` and the key `key.der` of this folder.
-    Tls(PathBuf),
 }
 
 /// What one caller did.
@@ -125,9 +117,13 @@ impl Server {
     }
 
     pub fn address(&self) -> String {
-        let tls = matches!(self.style, Style::SelfSigned | Style::Tls(_));
-        let scheme = if tls { "wss" } else { "ws" };
+        let scheme = if self.style == Style::SelfSigned { "wss" } else { "ws" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// Where it is, for what stands in front of it.
+    pub fn socket_address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The next caller's report, once it has left.
@@ -180,30 +176,10 @@ async fn connection(mut stream: TcpStream, style: Style, count: usize, report: m
             let _ = stream.read(&mut [0; 4_096]).await;
         }
         Style::SelfSigned => {
-            let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-            let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-            let _ = acceptor(made.cert.der().clone(), key).accept(stream).await;
-        }
-        Style::Tls(folder) => {
-            let file = |name| std::fs::read(folder.join(name)).unwrap();
-            let key = PrivateKeyDer::try_from(file("key.der")).unwrap();
-            let acceptor = acceptor(CertificateDer::from(file("cert.der")), key);
-            let Ok(stream) = acceptor.accept(stream).await else { return };
-            upgrade(stream, Style::Python, count, report).await;
+            let _ = Certificate::self_signed("127.0.0.1").acceptor().accept(stream).await;
         }
         _ => upgrade(stream, style, count, report).await,
     }
-}
-
-fn acceptor(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> TlsAcceptor {
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn upgrade<S: Wire>(stream: S, style: Style, count: usize, report: mpsc::Sender<Session>) {

@@ -1,0 +1,26 @@
+//! The way to a server, with a reason for everything that can stand in it.
+//!
+//! [`Origin`] says where a server is, and [`Client`] asks it: by HTTP, one connection a request, answers as they come;
+//! or by a WebSocket. A [`Token`] that a client bears goes to its origin and to no other: nobody is followed elsewhere.
+//! Whoever drops what a call returned, or the call itself, lets go of the server.
+
+mod client;
+mod connect;
+mod error;
+mod origin;
+mod race;
+mod response;
+mod stream;
+mod tls;
+mod token;
+mod unacknowledged;
+mod websocket;
+
+pub use client::{Client, Limits};
+pub use error::{ConnectError, HttpError, UpgradeError};
+pub use hyper::header::HeaderName;
+pub use origin::Origin;
+pub use response::{Kind, Response};
+pub use stream::Stream;
+pub use token::{Token, TokenError};
+pub use websocket::{Opening, WebSocket};
