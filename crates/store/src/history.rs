@@ -3,25 +3,19 @@
 //! A turn is written before it is shown. Writing is upserting: a turn of Moshi's grows with every piece of text, and
 //! the whole row is replaced each time.
 
-use std::{
-    fs::{self, File},
-    io::Read,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ffi, params};
-use thiserror::Error;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::set_aside::{SetAside, beside, set_aside};
+use crate::{
+    database::{DatabaseError, Layout},
+    set_aside::SetAside,
+};
 
-/// How long another process may hold the database.
-const BUSY: Duration = Duration::from_secs(2);
-
-/// Layouts of the database; entry n leads from version n to n + 1.
-const MIGRATIONS: [&str; 2] = [
-    "
+const LAYOUT: Layout = Layout {
+    migrations: &[
+        "
     CREATE TABLE conversations (
         id TEXT PRIMARY KEY,
         started_ms INTEGER NOT NULL
@@ -38,11 +32,16 @@ const MIGRATIONS: [&str; 2] = [
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX conversations_by_start ON conversations (started_ms);
 ",
-    "
+        "
     ALTER TABLE turns ADD COLUMN delivery TEXT;
     ALTER TABLE turns ADD COLUMN note TEXT;
 ",
-];
+    ],
+    probes: &[
+        "SELECT id, started_ms FROM conversations",
+        "SELECT conversation, number, speaker, source, text, at_ms, open, delivery, note FROM turns",
+    ],
+};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,65 +118,6 @@ impl Conversation {
     }
 }
 
-/// Why something is not in the history.
-#[derive(Debug, Error)]
-pub enum HistoryError {
-    /// There is no room.
-    #[error("the disk is full")]
-    DiskFull,
-    /// Another process holds the database.
-    #[error("another program holds the history")]
-    Busy,
-    /// The database was made by a later version of the program.
-    #[error("the history at {path} was written by a later version of this program")]
-    TooNew {
-        /// The database.
-        path: PathBuf,
-    },
-    /// The folder cannot be made.
-    #[error("the folder for the history cannot be made: {0}")]
-    Folder(#[source] std::io::Error),
-    /// Anything else, in SQLite's words.
-    #[error("the history cannot be used: {0}")]
-    Sqlite(#[source] rusqlite::Error),
-}
-
-impl HistoryError {
-    /// Stable code for the edge.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::DiskFull => "store.disk_full",
-            Self::Busy => "store.busy",
-            Self::TooNew { .. } => "store.too_new",
-            Self::Folder(_) => "store.folder",
-            Self::Sqlite(_) => "store.failed",
-        }
-    }
-
-    /// Whether the database itself is damaged: opening it anew sets it aside.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
-        matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
-    }
-}
-
-impl From<rusqlite::Error> for HistoryError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error() {
-            // The memory that connections share is a file as well, and takes room.
-            Some(failure) if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Self::DiskFull,
-            Some(failure) => match failure.code {
-                ErrorCode::DiskFull => Self::DiskFull,
-                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
-                _ => Self::Sqlite(error),
-            },
-            None => Self::Sqlite(error),
-        }
-    }
-}
-
 /// The database.
 #[derive(Debug)]
 pub struct History {
@@ -188,106 +128,17 @@ impl History {
     /// Opens or makes the database. One that is broken is set aside, which is reported beside it.
     ///
     /// # Errors
-    /// Any [`HistoryError`]; a database of a later version is left alone.
-    pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), HistoryError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(HistoryError::Folder)?;
-        }
-        let opened = if is_foreign(path) {
-            Err(broken("file is not a database".to_owned()))
-        } else {
-            Self::open_once(path)
-        };
-        match opened {
-            Err(error) if error.is_broken() => {
-                let reason = match &error {
-                    HistoryError::Sqlite(error) => error.to_string(),
-                    other => other.to_string(),
-                };
-                let aside = set_aside(path, &reason).map_err(HistoryError::Folder)?;
-                // The log beside a broken database belongs to it: it may hold the last turns, and must not be played
-                // into the fresh one.
-                let log = beside(path, "-wal");
-                if log.exists() {
-                    fs::rename(log, beside(&aside.kept_as, "-wal")).map_err(HistoryError::Folder)?;
-                }
-                let _ = fs::remove_file(beside(path, "-shm"));
-                Ok((Self::open_once(path)?, Some(aside)))
-            }
-            opened => Ok((opened?, None)),
-        }
-    }
-
-    /// A database that is gone when it is dropped, for when there is no place on disk.
-    ///
-    /// # Errors
-    /// [`HistoryError::Sqlite`].
-    pub fn in_memory() -> Result<Self, HistoryError> {
-        Self::set_up(Connection::open_in_memory()?, Path::new(":memory:"))
-    }
-
-    fn open_once(path: &Path) -> Result<Self, HistoryError> {
-        let db = Connection::open(path)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        Self::set_up(db, path)
-    }
-
-    fn set_up(db: Connection, path: &Path) -> Result<Self, HistoryError> {
-        db.busy_timeout(BUSY)?;
-        // A turn that is on the screen survives a power cut.
-        db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "foreign_keys", true)?;
-        // Finds damage at once instead of in the middle of a conversation; takes milliseconds.
-        let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if check != "ok" {
-            return Err(broken(check));
-        }
-        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        let version = usize::try_from(version).unwrap_or(usize::MAX);
-        if version > MIGRATIONS.len() {
-            return Err(HistoryError::TooNew { path: path.to_path_buf() });
-        }
-        for (from, migration) in MIGRATIONS.iter().enumerate().skip(version) {
-            db.execute_batch(&format!("BEGIN; {migration} PRAGMA user_version = {}; COMMIT;", from + 1))
-                .map_err(of_another_kind)?;
-        }
-        // What does not have these columns can never be written.
-        db.prepare("SELECT id, started_ms FROM conversations").map_err(of_another_kind)?;
-        db.prepare(
-            "SELECT conversation, number, speaker, source, text, at_ms, open, delivery, note FROM turns",
-        )
-        .map_err(of_another_kind)?;
-        Ok(Self { db })
-    }
-
-    /// Begins a conversation at `now_ms`, milliseconds since 1970.
-    ///
-    /// # Errors
-    /// Any [`HistoryError`].
-    pub fn begin(&mut self, now_ms: i64) -> Result<Conversation, HistoryError> {
-        let conversation = Conversation { id: Uuid::now_v7().to_string(), started_ms: now_ms };
-        self.insert(&conversation)?;
-        Ok(conversation)
-    }
-
-    /// Writes a conversation that began elsewhere; does nothing if it is there.
-    ///
-    /// # Errors
-    /// Any [`HistoryError`].
-    pub fn insert(&mut self, conversation: &Conversation) -> Result<(), HistoryError> {
-        self.db
-            .prepare_cached(
-                "INSERT INTO conversations (id, started_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![conversation.id, conversation.started_ms])?;
-        Ok(())
+    /// Any [`DatabaseError`]; a database of a later version is left alone.
+    pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), DatabaseError> {
+        let (db, aside) = LAYOUT.open(path)?;
+        Ok((Self { db }, aside))
     }
 
     /// The conversation that began last.
     ///
     /// # Errors
-    /// Any [`HistoryError`].
-    pub fn latest(&self) -> Result<Option<Conversation>, HistoryError> {
+    /// Any [`DatabaseError`].
+    pub fn latest(&self) -> Result<Option<Conversation>, DatabaseError> {
         let read = |row: &Row<'_>| Ok(Conversation { id: row.get(0)?, started_ms: row.get(1)? });
         let mut statement = self.db.prepare_cached(
             "SELECT id, started_ms FROM conversations ORDER BY started_ms DESC, id DESC LIMIT 1",
@@ -298,8 +149,8 @@ impl History {
     /// Writes turns of a conversation, each new or replacing what was written under its number, all of them or none.
     ///
     /// # Errors
-    /// Any [`HistoryError`].
-    pub fn put(&mut self, conversation: &Conversation, turns: &[Turn]) -> Result<(), HistoryError> {
+    /// Any [`DatabaseError`].
+    pub fn put(&mut self, conversation: &Conversation, turns: &[Turn]) -> Result<(), DatabaseError> {
         let transaction = self.db.transaction()?;
         transaction
             .prepare_cached(
@@ -335,8 +186,8 @@ impl History {
     /// Deletes a conversation with its turns; does nothing if it is not there.
     ///
     /// # Errors
-    /// Any [`HistoryError`].
-    pub fn delete(&mut self, conversation: &str) -> Result<(), HistoryError> {
+    /// Any [`DatabaseError`].
+    pub fn delete(&mut self, conversation: &str) -> Result<(), DatabaseError> {
         self.db.execute("DELETE FROM conversations WHERE id = ?1", params![conversation])?;
         Ok(())
     }
@@ -345,8 +196,8 @@ impl History {
     /// closed.
     ///
     /// # Errors
-    /// Any [`HistoryError`].
-    pub fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Turn>, HistoryError> {
+    /// Any [`DatabaseError`].
+    pub fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Turn>, DatabaseError> {
         let mut statement = self.db.prepare_cached(
             "SELECT number, speaker, source, text, at_ms, delivery, note FROM turns WHERE conversation = ?1
              ORDER BY number DESC LIMIT ?2",
@@ -421,34 +272,12 @@ fn delivery_named(name: &str) -> Option<Delivery> {
     DELIVERIES.iter().find(|(_, n)| *n == name).map(|(delivery, _)| *delivery)
 }
 
-/// Whether the file is no database at all. SQLite would find out as well, and throw away the log beside the file while
-/// it does.
-fn is_foreign(path: &Path) -> bool {
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    let mut begin = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begin));
-    read.is_ok() && !begin.is_empty() && begin != MAGIC
-}
-
-fn broken(reason: String) -> HistoryError {
-    let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
-    HistoryError::Sqlite(rusqlite::Error::SqliteFailure(corrupt, Some(reason)))
-}
-
-/// An error while the layout is made or looked at: SQL that is right for our layout is wrong for another one.
-fn of_another_kind(error: rusqlite::Error) -> HistoryError {
-    match &error {
-        rusqlite::Error::SqlInputError { msg, .. } => broken(msg.clone()),
-        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::Unknown => {
-            broken(error.to_string())
-        }
-        _ => error.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::PathBuf};
+
     use super::*;
+    use crate::set_aside::beside;
 
     fn turn(number: u64, text: &str, open: bool) -> Turn {
         Turn {
@@ -490,7 +319,8 @@ mod tests {
 
     #[test]
     fn the_last_turns_come_oldest_first() {
-        let mut history = History::in_memory().unwrap();
+        let (_folder, path) = database();
+        let (mut history, _) = History::open(&path).unwrap();
         let conversation = Conversation::begin(0);
         let turns: Vec<Turn> = (0..30).map(|n| turn(n, &n.to_string(), false)).collect();
         history.put(&conversation, &turns).unwrap();
@@ -565,7 +395,7 @@ mod tests {
         let (history, _) = History::open(&path).unwrap();
         history.db.pragma_update(None, "user_version", 99).unwrap();
         drop(history);
-        assert!(matches!(History::open(&path), Err(HistoryError::TooNew { .. })));
+        assert!(matches!(History::open(&path), Err(DatabaseError::TooNew { .. })));
         assert!(path.exists());
     }
 

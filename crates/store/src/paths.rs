@@ -10,6 +10,8 @@ use thiserror::Error;
 /// Environment variable that puts everything into one folder, for portable copies and tests.
 const HOME: &str = "MYCA_HOME";
 const APP: &str = "myca-voice";
+/// The folder among a person's own documents.
+const EXPORTS: &str = "MYCA Voice";
 
 /// The program's folders. They are made when something is first written there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub struct Paths {
     config: PathBuf,
     data: PathBuf,
     logs: PathBuf,
+    exports: PathBuf,
 }
 
 /// No folder could be found.
@@ -36,13 +39,20 @@ impl Paths {
         let config = dirs::config_dir().ok_or(PathsError)?.join(APP);
         let data = dirs::data_local_dir().ok_or(PathsError)?.join(APP);
         let logs = dirs::state_dir().map_or_else(|| data.clone(), |dir| dir.join(APP)).join("logs");
-        Ok(Self { config, data, logs })
+        let documents = dirs::document_dir().or_else(dirs::download_dir);
+        let exports = documents.map_or_else(|| data.join("exports"), |dir| dir.join(EXPORTS));
+        Ok(Self { config, data, logs, exports })
     }
 
     /// Everything below one folder.
     #[must_use]
     pub fn below(folder: &Path) -> Self {
-        Self { config: folder.join("config"), data: folder.join("data"), logs: folder.join("logs") }
+        Self {
+            config: folder.join("config"),
+            data: folder.join("data"),
+            logs: folder.join("logs"),
+            exports: folder.join("exports"),
+        }
     }
 
     /// The settings file.
@@ -57,7 +67,19 @@ impl Paths {
         self.data.join("history.sqlite3")
     }
 
-    /// The folder with the history database, to show.
+    /// The database of what the built-in brain remembers.
+    #[must_use]
+    pub fn memories(&self) -> PathBuf {
+        self.data.join("memories.sqlite3")
+    }
+
+    /// The folder for conversations that a person wants as files.
+    #[must_use]
+    pub fn exports(&self) -> &Path {
+        &self.exports
+    }
+
+    /// The folder with the databases, to show.
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
@@ -77,7 +99,8 @@ mod tests {
     #[test]
     fn one_folder_holds_everything_when_asked_for() {
         let paths = Paths::below(Path::new("/somewhere"));
-        for path in [paths.settings(), paths.history(), paths.logs().to_path_buf()] {
+        let folders = [paths.logs().to_path_buf(), paths.data().to_path_buf(), paths.exports().to_path_buf()];
+        for path in [paths.settings(), paths.history(), paths.memories()].into_iter().chain(folders) {
             assert!(path.starts_with("/somewhere"), "{}", path.display());
         }
     }
