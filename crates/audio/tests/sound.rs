@@ -218,9 +218,10 @@ fn nothing_is_heard_of_what_was_flushed() {
         rest();
     }
     let out = s.played.lock().unwrap()[at_flush..].to_vec();
-    let left_over = out.iter().filter(|x| **x > 0.1).count();
-    // One callback is under way at most; on a busy machine it takes some until the worker gets to flushing.
-    assert!(left_over < 9_600, "{left_over} of 48,000 samples were heard after the flush");
+    let left_over = out.iter().take_while(|x| **x > 0.1).count();
+    // However busy the machine is: what the device had been handed already, 80 ms, and the callback under way.
+    assert!(left_over <= 48 * 90, "{left_over} of 48,000 samples were heard after the flush");
+    assert!(!out[left_over..].iter().any(|x| *x > 0.1), "what was flushed came back");
 }
 
 #[test]
