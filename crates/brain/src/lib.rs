@@ -2,9 +2,11 @@
 //!
 //! One interface, [`Brain`]: a [`Turn`] goes in, a stream of [`Event`]s comes out, and the last one is always
 //! [`What::Done`]. Ids and times in them are ours; everything else is what the other side said, bounded in size and
-//! never more than text. [`Mas`] asks an agent system over HTTP.
+//! never more than text. [`Mas`] asks an agent system over HTTP, and [`Bridge`] one that stands
+//! between Moshi and an agent system.
 
 pub mod bounded;
+pub mod bridge;
 mod event;
 mod failure;
 mod interface;
@@ -12,6 +14,7 @@ pub mod mas;
 pub mod sse;
 mod turn;
 
+pub use bridge::Bridge;
 pub use event::{
     AgentActivity, AgentState, Canned, Event, Memory, MemoryUse, Notice, Outcome, Reply, ToolCall, ToolState,
     What,
