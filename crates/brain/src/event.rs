@@ -82,7 +82,8 @@ pub struct Reply {
     pub text: String,
     /// Whether that is the whole of it, and not what came before the end of a connection or a limit.
     pub whole: bool,
-    /// Which model answered, as the other side says. MAS guesses it.
+    /// Which model answered, as the other side says. MAS guesses it. "built-in" where none did, and the built-in brain
+    /// answered by itself.
     pub provider: Option<String>,
     /// The agent in whose name it speaks, as the other side says.
     pub agent: Option<String>,
@@ -91,7 +92,8 @@ pub struct Reply {
     /// From the request to the first piece, measured here.
     #[serde(rename = "first_token_ms", serialize_with = "some_ms")]
     pub first_token: Option<Duration>,
-    /// From the request to the end of the reply, measured here. Waiting for permission to ask is not in it.
+    /// From the request to the end of the reply, measured here. Waiting for permission to ask, or for a person's, is
+    /// not in it.
     #[serde(rename = "latency_ms", serialize_with = "ms")]
     pub latency: Duration,
 }
@@ -124,7 +126,8 @@ pub struct ToolCall {
     pub question: Option<String>,
     /// Where the call stands.
     pub state: ToolState,
-    /// From the first to this event of the call, measured here. None where only its end was told.
+    /// From the first to this event of the call, measured here; where the built-in brain makes it, from when it began to
+    /// run. None where only its end was told, and before it runs.
     #[serde(rename = "measured_ms", serialize_with = "some_ms")]
     pub measured: Option<Duration>,
     /// How long it took as the other side says.
