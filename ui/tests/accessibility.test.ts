@@ -25,6 +25,7 @@ async function findings(page: Page): Promise<string[]> {
 const SCENES: SceneName[] = [
   "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "reconnecting", "typingOnly", "failed",
   "notices", "hostile", "long", "noDevices", "deviceMissing", "echoStarting", "echoRunning", "echoFailed", "tenThousand",
+  "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
 ];
 
 test.each(["light", "dark"] as const)("no scene has a finding, %s", async (theme) => {
@@ -89,7 +90,7 @@ describe("a screen reader hears", () => {
     await page.evaluate(() => script.show("busy"));
     await expect.poll(() => heard(page)).toMatch(/^Busy\. Someone else holds this host/);
     await page.evaluate(() => {
-      const turn = { id: "t", speaker: "moshi", source: "spoken", text: "Half a", atMs: Date.now(), saved: false } as const;
+      const turn = { id: "t", speaker: "moshi", source: "spoken", text: "Half a", atMs: Date.now(), saved: false, delivery: null, note: null } as const;
       script.send({ type: "turn", turn: { ...turn, open: true } });
       script.send({ type: "turn", turn: { ...turn, text: "Half a sentence made whole.", open: false } });
     });

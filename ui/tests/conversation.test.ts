@@ -24,7 +24,7 @@ describe("a turn", () => {
       "person heard",
       "moshi spoken",
       "person typed",
-      "brain spoken",
+      "brain written",
       "person typed",
       "moshi spoken",
     ]);
@@ -105,7 +105,7 @@ test("an empty conversation says in one sentence what to do", async () => {
 describe("scrolling", () => {
   async function say(page: Page, text: string): Promise<void> {
     await page.evaluate((words) => {
-      const turn = { id: words, speaker: "moshi", source: "spoken", text: words, atMs: Date.now(), open: false, saved: true } as const;
+      const turn = { id: words, speaker: "moshi", source: "spoken", text: words, atMs: Date.now(), open: false, saved: true, delivery: null, note: null } as const;
       script.send({ type: "turn", turn });
     }, text);
     await frames(page);
@@ -211,7 +211,8 @@ test("ten thousand turns stay light", async () => {
     for (let words = 1; words <= 45; words += 1) {
       const started = performance.now();
       const text = "word ".repeat(words);
-      script.send({ type: "turn", turn: { id: "growing", speaker: "moshi", source: "spoken", text, atMs: Date.now(), open: true, saved: false } });
+      const turn = { id: "growing", speaker: "moshi", source: "spoken", text, atMs: Date.now(), open: true, saved: false } as const;
+      script.send({ type: "turn", turn: { ...turn, delivery: null, note: null } });
       await Promise.resolve();
       void document.body.offsetHeight;
       costs.push(performance.now() - started);

@@ -19,7 +19,7 @@ describe("shortcuts", () => {
     const help = page.getByTestId("help");
     await help.waitFor();
     await picture(page, "help-light");
-    expect(await help.locator("dd").count()).toBe(6);
+    expect(await help.locator("dd").count()).toBe(10);
     await page.keyboard.press("m");
     await page.keyboard.press("Escape");
     await expect.poll(() => help.isVisible()).toBe(false);
@@ -80,7 +80,7 @@ describe("by Tab alone", () => {
   /** Walks until the focus comes round, and notes for each stop what it is and whether the focus can be seen. */
   async function walk(page: Page): Promise<{ name: string; visible: boolean; inside: boolean }[]> {
     const stops: { name: string; visible: boolean; inside: boolean }[] = [];
-    for (let step = 0; step < 60; step += 1) {
+    for (let step = 0; step < 80; step += 1) {
       await page.keyboard.press("Tab");
       const stop = await page.evaluate(() => {
         const element = document.activeElement;
@@ -106,8 +106,15 @@ describe("by Tab alone", () => {
       "light-microphone",
       "light-speaker",
       "light-moshi",
+      "light-bridge",
+      "light-mas",
+      "light-brain",
+      "light-memory",
       "new-conversation",
+      "history-open",
+      "events-open",
       "settings-open",
+      "palette-open",
       "help-open",
       "turns",
       "Cancel",
@@ -116,6 +123,11 @@ describe("by Tab alone", () => {
       "talk",
       "mute",
       "text-box",
+      "fold-brain",
+      "fold-tools",
+      "fold-agents",
+      "fold-memory",
+      "memories-open",
     ]);
     expect(stops.filter(({ visible }) => !visible)).toEqual([]);
     expect(stops.filter(({ inside }) => !inside)).toEqual([]);

@@ -35,7 +35,7 @@ const cutOff = (page: Page) =>
 describe.each(SIZES)("%s", (_, size) => {
   test("nothing is pushed out sideways, and talking and typing are in sight, in every phase", async () => {
     const page = await open("idle", { size });
-    const scenes: SceneName[] = ["idle", "connecting", "busy", "live", "reconnecting", "failed", "long", "hostile"];
+    const scenes: SceneName[] = ["idle", "connecting", "busy", "live", "reconnecting", "failed", "long", "hostile", "mas", "question", "brainFailed"];
     for (const scene of scenes) {
       await page.evaluate((name) => script.show(name), scene);
       await page.waitForTimeout(50);
@@ -69,14 +69,16 @@ test.each(SIZES.slice(0, 3))("%s shows everything without scrolling the page", a
   expect(await page.evaluate(() => document.documentElement.scrollHeight - innerHeight)).toBe(0);
 });
 
-test("a third column takes its place beside the conversation", async () => {
+test("the third column stands beside the conversation, and a pane takes its place", async () => {
   const page = await open("live");
+  const panels = await page.getByTestId("panels").boundingBox();
   const before = (await page.getByTestId("turns").boundingBox())?.width ?? 0;
   await page.getByTestId("settings-open").click();
   const pane = await page.getByTestId("settings").boundingBox();
   const turns = await page.getByTestId("turns").boundingBox();
   expect(pane?.height).toBe(800);
-  expect((turns?.width ?? 0) + (pane?.width ?? 0)).toBe(before);
+  expect(pane).toEqual(panels);
+  expect(turns?.width).toBe(before);
   expect((turns?.x ?? 0) + (turns?.width ?? 0)).toBe(pane?.x);
 });
 

@@ -8,6 +8,7 @@ const { open } = windows();
 const SCENES: SceneName[] = [
   "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "reconnecting", "typingOnly", "failed",
   "notices", "hostile", "long", "noDevices",
+  "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
 ];
 
 const SIZES = { wide: WIDE, small: SMALL, "wide-200": { width: 640, height: 400 }, "small-200": { width: 450, height: 300 } };

@@ -8,13 +8,14 @@ const WORDS = { well: "Working", waiting: "Waiting", wrong: "Problem", off: "Off
 test("each light in each state has a shape, a word and a time of its own", async () => {
   const page = await open("idle");
   for (const state of Object.keys(WORDS) as (keyof typeof WORDS)[]) {
-    await page.evaluate((all) => script.send({ type: "lights", lights: script.scenes.lights(all, all, all) }), state);
-    for (const id of ["microphone", "speaker", "moshi"] as const) {
+    await page.evaluate((all) => script.send({ type: "lights", lights: script.scenes.lights(all, all, all, all) }), state);
+    for (const id of ["microphone", "speaker", "moshi", "bridge", "mas", "brain", "memory"] as const) {
       const light = page.getByTestId(`light-${id}`);
       await expect.poll(() => light.getAttribute("data-state")).toBe(state);
       const text = await light.innerText();
       expect(text).toContain(WORDS[state]);
-      expect(text).toMatch(state === "waiting" ? /\b0:1\d\b/ : /since (\d+ \w+, )?\d\d:\d\d/);
+      if (["microphone", "speaker", "moshi"].includes(id) || state !== "off")
+        expect(text).toMatch(state === "waiting" ? /\b0:1\d\b/ : /since (\d+ \w+, )?\d\d:\d\d/);
       expect(await light.locator("svg").first().getAttribute("class")).toContain(state);
     }
   }
@@ -81,4 +82,28 @@ test("a new conversation is asked for, and the old one leaves the screen", async
   await page.getByTestId("empty").waitFor();
   expect(await asked(page, "newConversation")).toHaveLength(1);
   expect(await page.getByTestId("turn").count()).toBe(0);
+});
+
+describe("the lights of the brain", () => {
+  test("tell how long the last answer took, where that is measured", async () => {
+    const page = await open("mas");
+    expect(await page.getByTestId("light-mas-ms").innerText()).toBe("38 ms");
+    expect(await page.getByTestId("light-brain-ms").innerText()).toBe("1204 ms");
+    expect(await page.getByTestId("light-microphone-ms").count()).toBe(0);
+  });
+
+  test("are a line and no more while they are off and not in use", async () => {
+    const page = await open("idle");
+    const bridge = page.getByTestId("light-bridge");
+    expect((await bridge.innerText()).replace(/\s+/g, " ")).toBe("Bridge Off");
+    await bridge.click();
+    expect(await page.locator("#reason-bridge").innerText()).toMatch(/Not in use\.\s+Off, since/);
+  });
+
+  test("lead to the brain's settings", async () => {
+    const page = await open("brainFailed");
+    await page.getByTestId("light-mas").click();
+    await page.locator("#reason-mas").getByRole("button", { name: "Brain settings" }).click();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("settings-brain");
+  });
 });

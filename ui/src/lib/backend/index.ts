@@ -1,4 +1,4 @@
-import type { Problem, SettingsPatch, Snapshot, UiEvent } from "./bindings";
+import type { ExportFormat, HistoryPage, MemoryPage, Problem, SettingsPatch, Snapshot, UiEvent } from "./bindings";
 
 export type * from "./bindings";
 
@@ -16,6 +16,27 @@ export interface Backend {
   startEchoTest(): Promise<void>;
   stopEchoTest(): Promise<void>;
   dismissNotice(id: string): Promise<void>;
+  /** Asks the brain again what it could not be asked. */
+  retryTurn(id: string): Promise<void>;
+  /** Ends the answer under way, and the wait for one. */
+  cancelAnswer(): Promise<void>;
+  /** The person's word on a call of a tool that asks first. */
+  decide(call: string, allowed: boolean): Promise<void>;
+  /** Up to 50 conversations, the latest first; with a query those in which all of its words are. */
+  findConversations(query: string, offset: number): Promise<HistoryPage>;
+  resumeConversation(id: string): Promise<void>;
+  renameConversation(id: string, title: string): Promise<void>;
+  deleteConversation(id: string): Promise<void>;
+  /** The path of the file that was written. */
+  exportConversation(id: string, format: ExportFormat): Promise<string>;
+  /** Up to 50 things that the built-in brain remembers. */
+  findMemories(query: string, offset: number): Promise<MemoryPage>;
+  editMemory(id: string, text: string): Promise<void>;
+  forgetMemory(id: string): Promise<void>;
+  /** Keeps the agent system's service token in the system's keyring; null removes it. Nothing reads it back. */
+  setMasToken(token: string | null): Promise<void>;
+  /** What a bug report needs, without words, addresses and secrets. */
+  report(): Promise<string>;
 }
 
 /** Loads the one backend this build and this place have. */

@@ -1,3 +1,5 @@
+import { emptyPanels } from "$lib/state/view";
+import { BRAINS, brainTurns, hostileLog, hostilePanels, LOG, manyPanels, manyLog, panels, QUESTION } from "./panelScenes";
 import type { Call, Devices, Latency, Light, LightId, LightState, Notice, Phase, Problem, Settings, Snapshot, Turn } from ".";
 
 /** Every state the window can be shown in, by name. For the development server and the tests only. */
@@ -49,15 +51,38 @@ export const SCENES = {
   echoRunning: () => scene("idle", { echoTest: { state: "running", roundTripMs: 84, problem: null } }),
   echoFailed: () =>
     scene("idle", { echoTest: { state: "failed", roundTripMs: null, problem: problem("audio.busy") } }),
-  hostile: () => scene("idle", { turns: HOSTILE_TURNS() }),
+  brainThinking: () => scene("typingOnly", { panels: panels({ brain: BRAINS.thinking() }), turns: brainTurns("sent") }),
+  brainStreaming: () => scene("idle", { panels: panels({ brain: BRAINS.streaming() }), turns: brainTurns("streaming") }),
+  brainWaiting: () => scene("idle", { panels: panels({ brain: BRAINS.waiting() }), turns: brainTurns("waiting") }),
+  brainFailed: () =>
+    scene("idle", {
+      panels: panels({ brain: BRAINS.failed() }),
+      turns: brainTurns("failed"),
+      lights: [...lights("off", "off", "off").slice(0, 4), light("mas", "wrong"), light("brain", "wrong"), light("memory", "off")],
+    }),
+  brainCanned: () => scene("idle", { panels: panels({ brain: BRAINS.canned() }), turns: brainTurns("streaming") }),
+  question: () => scene("idle", { panels: QUESTION(), turns: brainTurns("sent") }),
+  mas: () =>
+    scene("live", {
+      latency: LATENCY,
+      panels: panels(),
+      turns: brainTurns("delivered"),
+      log: { entries: LOG(), leftOut: 0 },
+      settings: { ...SETTINGS, masAddress: "http://mas.local:8001", masToken: true },
+      lights: [...lights("well", "well", "well").slice(0, 3), light("bridge", "off"), light("mas", "well"), light("brain", "well"), light("memory", "well")],
+    }, { sinceMs: ago(271), server: "Moshi server 0.4", model: "PersonaPlex 7B" }),
+  tenThousandCalls: () => scene("idle", { panels: manyPanels(10_000) }),
+  events: () => scene("idle", { log: { entries: LOG(), leftOut: 1_312 } }),
+  tenThousandEvents: () => scene("idle", { log: { entries: manyLog(1, 10_000), leftOut: 0 } }),
+  hostile: () => scene("idle", { turns: HOSTILE_TURNS(), panels: hostilePanels(), log: { entries: hostileLog(), leftOut: 0 } }),
   long: () => scene("idle", { turns: LONG_TURNS() }),
   tenThousand: () => scene("idle", { turns: manyTurns(10_000) }),
 } satisfies Record<string, () => Snapshot>;
 
 export type SceneName = keyof typeof SCENES;
 
-const ago = (seconds: number) => Date.now() - seconds * 1000;
-const ahead = (seconds: number) => Date.now() + seconds * 1000;
+export const ago = (seconds: number) => Date.now() - seconds * 1000;
+export const ahead = (seconds: number) => Date.now() + seconds * 1000;
 
 const SETTINGS: Settings = {
   hostAddress: "gpu-box.local:8998",
@@ -67,6 +92,11 @@ const SETTINGS: Settings = {
   inputDevice: null,
   outputDevice: null,
   theme: "system",
+  masAddress: "",
+  masToken: false,
+  modelAddress: "",
+  model: "",
+  person: "Ada",
 };
 
 const DEVICES: Devices = {
@@ -124,6 +154,12 @@ const SENTENCES: Record<string, [what: string, next: string]> = {
   "settings.set_aside": ["The settings could not be read (expected value) and start afresh.", "The broken file is kept as settings.json.broken-1732000000."],
   "history.set_aside": ["The history could not be read (file is not a database) and starts afresh.", "The broken file is kept as history.sqlite3.broken-1732000000."],
   "history.disk_full": ["The conversation cannot be written to the disk.", "It goes on, but is lost when MYCA closes. Free some space."],
+  "mas.bad_token": ["The agent system does not accept the service token.", "Write the current one into the brain's settings."],
+  "mas.unreachable": ["The agent system at mas.local:8001 does not answer.", "Start it, or let the built-in brain answer."],
+  "brain.model": ["The language model at localhost:11434 does not answer.", "Start it; until then the built-in brain answers without it."],
+  "memory.unreadable": ["What the brain remembers cannot be read.", "The broken file is kept; it remembers anew."],
+  "bridge.unreachable": ["The bridge does not answer.", "Start it, or look at its address."],
+  "history.gone": ["This conversation is not there any more.", "Look for another one."],
   "host.bad_address": ["This is not an address of a host.", "Write a name and a port, like gpu-box.local:8998."],
   "conversation.text_too_long": ["The text is longer than 4,000 characters.", "Send it in two parts."],
 };
@@ -143,6 +179,7 @@ export function light(id: LightId, state: LightState): Light {
     id,
     state,
     what: LIGHT_WORDS[id][0][state],
+    ms: state === "well" ? (LIGHT_MS[id] ?? null) : null,
     sinceMs: state === "waiting" ? ago(12) : ago(3600),
     problem: state === "wrong" || (state === "waiting" && id === "moshi") ? problem(problemCode, LIGHT_WORDS[id][2]) : null,
   };
@@ -164,10 +201,41 @@ const LIGHT_WORDS: Record<LightId, [Record<LightState, string>, string, Problem[
     "link.busy",
     ["stop", "openHostSettings"],
   ],
+  bridge: [
+    { well: "Passes on", waiting: "Connecting", wrong: "Does not answer", off: "Not in use." },
+    "bridge.unreachable",
+    ["openBrainSettings"],
+  ],
+  mas: [
+    { well: "Answers", waiting: "Asks to wait", wrong: "Does not answer", off: "Not in use." },
+    "mas.unreachable",
+    ["openBrainSettings"],
+  ],
+  brain: [
+    { well: "The agent system answers", waiting: "Waits", wrong: "The last turn failed", off: "Not asked yet." },
+    "brain.model",
+    ["openBrainSettings"],
+  ],
+  memory: [
+    { well: "Remembers", waiting: "Opens", wrong: "Cannot be read", off: "Not in use." },
+    "memory.unreadable",
+    ["openBrainSettings"],
+  ],
 };
 
-export function lights(microphone: LightState, speaker: LightState, moshi: LightState): Light[] {
-  return [light("microphone", microphone), light("speaker", speaker), light("moshi", moshi)];
+const LIGHT_MS: Partial<Record<LightId, number>> = { moshi: 24, mas: 38.4, brain: 1204, memory: 3 };
+
+/** All lights. Those of the brain, where they are not told, as they are when it is the built-in one. */
+export function lights(microphone: LightState, speaker: LightState, moshi: LightState, behind?: LightState): Light[] {
+  return [
+    light("microphone", microphone),
+    light("speaker", speaker),
+    light("moshi", moshi),
+    light("bridge", behind ?? "off"),
+    light("mas", behind ?? "off"),
+    light("brain", behind ?? "well"),
+    light("memory", behind ?? "well"),
+  ];
 }
 
 const PHASE_LIGHTS: Record<Phase, LightState> = {
@@ -208,6 +276,8 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     latency: NO_LATENCY,
     notices: [],
     echoTest: { state: "off", roundTripMs: null, problem: null },
+    panels: { ...emptyPanels(ago(60)), memoryCounts: { reads: 0, writes: 0, scopes: [], editable: true } },
+    log: { entries: [], leftOut: 0 },
     ...over,
   };
 }
@@ -218,7 +288,7 @@ const TALK = (): Turn[] => [
   turn(3, "person", "heard", "There are three of us, and we have about five hours. One of us does not like steep paths."),
   turn(4, "moshi", "spoken", "Then I would take the loop around the lake. It is about fourteen kilometres, mostly flat, and there is a hut half way where you can eat."),
   turn(5, "person", "typed", "The hut is closed in November. Is there another place?"),
-  turn(6, "brain", "spoken", "The inn at the north shore is open until six on Saturdays. It is two kilometres past the hut, on the same path."),
+  turn(6, "brain", "written", "The inn at the north shore is open until six on Saturdays. It is two kilometres past the hut, on the same path."),
   { ...turn(7, "person", "typed", "Thanks, noted."), saved: false },
 ];
 
@@ -250,6 +320,6 @@ export function manyTurns(count: number): Turn[] {
   }));
 }
 
-function turn(order: number, speaker: Turn["speaker"], source: Turn["source"], text: string): Turn {
-  return { id: `turn-${order}`, speaker, source, text, atMs: ago(300 - order * 20), open: false, saved: true };
+export function turn(order: number, speaker: Turn["speaker"], source: Turn["source"], text: string): Turn {
+  return { id: `turn-${order}`, speaker, source, text, atMs: ago(300 - order * 20), open: false, saved: true, delivery: null, note: null };
 }

@@ -1,6 +1,8 @@
-import type { Backend, Call, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
+import type { Backend, Call, ExportFormat, HistoryPage, MemoryPage, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
 import { apply } from "$lib/state/apply";
 import { emptyView } from "$lib/state/view";
+import { ScriptedArchive } from "./scriptedArchive";
+import { manyLog, manyTools } from "./panelScenes";
 import { LATENCY, lights, light, manyTurns, notice, problem, SCENES, type SceneName } from "./scenes";
 
 type Command = Exclude<keyof Backend, "subscribe">;
@@ -13,7 +15,8 @@ type Command = Exclude<keyof Backend, "subscribe">;
 export class ScriptedBackend implements Backend {
   readonly asked: { command: Command; argument: unknown }[] = [];
   readonly refusals = new Map<Command, Problem>();
-  readonly scenes = { LATENCY, lights, light, manyTurns, notice, problem };
+  readonly scenes = { LATENCY, lights, light, manyLog, manyTools, manyTurns, notice, problem };
+  readonly archive = new ScriptedArchive();
   /** Commands answer only when this settles. */
   held: Promise<void> = Promise.resolve();
   #now: Snapshot;
@@ -30,7 +33,7 @@ export class ScriptedBackend implements Backend {
 
   /** Puts the whole window into a scene. */
   show(scene: SceneName): void {
-    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest } = SCENES[scene]();
+    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest, panels, log } = SCENES[scene]();
     this.send(
       { type: "call", call },
       { type: "lights", lights },
@@ -40,6 +43,8 @@ export class ScriptedBackend implements Backend {
       { type: "latency", latency },
       { type: "notices", notices },
       { type: "echoTest", echoTest },
+      { type: "panels", panels },
+      { type: "log", entries: log.entries, leftOut: log.leftOut },
     );
   }
 
@@ -101,7 +106,7 @@ export class ScriptedBackend implements Backend {
   async sendText(text: string): Promise<void> {
     await this.#answer("sendText", text);
     const id = `typed-${this.asked.length}`;
-    const turn = { id, speaker: "person", source: "typed", text, atMs: Date.now(), open: false, saved: true } as const;
+    const turn = { id, speaker: "person", source: "typed", text, atMs: Date.now(), open: false, saved: true, delivery: "sent", note: null } as const;
     this.send({ type: "turn", turn });
   }
 
@@ -131,6 +136,77 @@ export class ScriptedBackend implements Backend {
   async dismissNotice(id: string): Promise<void> {
     await this.#answer("dismissNotice", id);
     this.send({ type: "notices", notices: this.#now.notices.filter((kept) => kept.id !== id) });
+  }
+
+  async retryTurn(id: string): Promise<void> {
+    await this.#answer("retryTurn", id);
+    const turn = this.#now.turns.find((known) => known.id === id);
+    if (turn) this.send({ type: "turn", turn: { ...turn, delivery: "sent", note: null } });
+  }
+
+  async cancelAnswer(): Promise<void> {
+    await this.#answer("cancelAnswer");
+    this.send({ type: "brain", brain: { ...this.#now.panels.brain, state: "ready", sinceMs: Date.now(), waitsUntilMs: null } });
+  }
+
+  async decide(call: string, allowed: boolean): Promise<void> {
+    await this.#answer("decide", { call, allowed });
+    const { tools, toolTotal } = this.#now.panels;
+    const calls = tools
+      .filter(({ id }) => id === call)
+      .map((known) => ({ ...known, question: null, state: allowed ? ("success" as const) : ("error" as const), result: allowed ? "Done." : "Not allowed." }));
+    this.send({ type: "tools", calls, total: toolTotal });
+  }
+
+  async findConversations(query: string, offset: number): Promise<HistoryPage> {
+    await this.#answer("findConversations", { query, offset });
+    return this.archive.find(query, offset);
+  }
+
+  async resumeConversation(id: string): Promise<void> {
+    await this.#answer("resumeConversation", id);
+    this.send({ type: "conversation", id, turns: manyTurns(4) });
+  }
+
+  async renameConversation(id: string, title: string): Promise<void> {
+    await this.#answer("renameConversation", { id, title });
+    this.archive.rename(id, title);
+  }
+
+  async deleteConversation(id: string): Promise<void> {
+    await this.#answer("deleteConversation", id);
+    this.archive.remove(id);
+    if (id === this.#now.conversationId) this.send({ type: "conversation", id: "new", turns: [] });
+  }
+
+  async exportConversation(id: string, format: ExportFormat): Promise<string> {
+    await this.#answer("exportConversation", { id, format });
+    return `/home/ada/Documents/MYCA/walk-on-saturday.${format === "json" ? "json" : "md"}`;
+  }
+
+  async findMemories(query: string, offset: number): Promise<MemoryPage> {
+    await this.#answer("findMemories", { query, offset });
+    return this.archive.findMemories(query, offset);
+  }
+
+  async editMemory(id: string, text: string): Promise<void> {
+    await this.#answer("editMemory", { id, text });
+    this.archive.editMemory(id, text);
+  }
+
+  async forgetMemory(id: string): Promise<void> {
+    await this.#answer("forgetMemory", id);
+    this.archive.forgetMemory(id);
+  }
+
+  async setMasToken(token: string | null): Promise<void> {
+    await this.#answer("setMasToken", token);
+    this.send({ type: "settings", settings: { ...this.#now.settings, masToken: token !== null } });
+  }
+
+  async report(): Promise<string> {
+    await this.#answer("report");
+    return "MYCA Voice 0.1.0\nhost: one is set\n";
   }
 
   async #answer(command: Command, argument?: unknown): Promise<void> {

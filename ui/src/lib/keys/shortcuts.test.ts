@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commandFor, type Press, type Where } from "./shortcuts";
 
-const CALM: Where = { typing: false, helpOpen: false, settingsOpen: false, canStop: false };
+const CALM: Where = { typing: false, dialogOpen: false, paneOpen: false, eventsOpen: false, canStop: false };
 
 function press(key: string, change: Partial<Press> = {}): Press {
   return { key, ctrlKey: false, metaKey: false, altKey: false, repeat: false, isComposing: false, ...change };
@@ -12,13 +12,18 @@ test("each shortcut does what the list says", () => {
   expect(commandFor(press("M"), CALM)).toBe("mute");
   expect(commandFor(press("?"), CALM)).toBe("help");
   expect(commandFor(press(",", { ctrlKey: true }), CALM)).toBe("settings");
+  expect(commandFor(press("k", { ctrlKey: true }), CALM)).toBe("palette");
+  expect(commandFor(press("p"), CALM)).toBe("panels");
+  expect(commandFor(press("h"), CALM)).toBe("history");
+  expect(commandFor(press("e"), CALM)).toBe("events");
 });
 
 describe("Esc does the nearest thing", () => {
-  const everything = { ...CALM, settingsOpen: true, canStop: true };
+  const everything = { ...CALM, paneOpen: true, eventsOpen: true, canStop: true };
   test.each([
     ["leaves the field", { ...everything, typing: true }, "leaveField"],
-    ["closes the settings", everything, "closeSettings"],
+    ["closes the pane", everything, "closePane"],
+    ["closes the events", { ...everything, paneOpen: false }, "closeEvents"],
     ["stops", { ...CALM, canStop: true }, "stop"],
     ["and otherwise nothing", CALM, null],
   ])("%s", (_, where, command) => {
@@ -27,12 +32,12 @@ describe("Esc does the nearest thing", () => {
 });
 
 describe("nothing happens", () => {
-  test.each(["m", "?", " ", "Enter"])("while typing %j", (key) => {
+  test.each(["m", "p", "h", "e", "?", " ", "Enter"])("while typing %j", (key) => {
     expect(commandFor(press(key), { ...CALM, typing: true })).toBeNull();
   });
 
-  test("while typing Ctrl+,", () => {
-    expect(commandFor(press(",", { ctrlKey: true }), { ...CALM, typing: true })).toBeNull();
+  test.each([",", "k"])("while typing Ctrl+%s", (key) => {
+    expect(commandFor(press(key, { ctrlKey: true }), { ...CALM, typing: true })).toBeNull();
   });
 
   test("on Space: it belongs to the focused button", () => {
@@ -46,8 +51,8 @@ describe("nothing happens", () => {
     },
   );
 
-  test("while the help list is open: it handles its own keys", () => {
-    expect(commandFor(press("Escape"), { ...CALM, helpOpen: true, canStop: true })).toBeNull();
-    expect(commandFor(press("m"), { ...CALM, helpOpen: true })).toBeNull();
+  test("while a dialog is open: it handles its own keys", () => {
+    expect(commandFor(press("Escape"), { ...CALM, dialogOpen: true, canStop: true })).toBeNull();
+    expect(commandFor(press("m"), { ...CALM, dialogOpen: true })).toBeNull();
   });
 });

@@ -1,4 +1,15 @@
-export type Command = "mute" | "stop" | "settings" | "closeSettings" | "help" | "leaveField";
+export type Command =
+  | "mute"
+  | "stop"
+  | "settings"
+  | "history"
+  | "events"
+  | "panels"
+  | "palette"
+  | "closePane"
+  | "closeEvents"
+  | "help"
+  | "leaveField";
 
 export type Press = {
   key: string;
@@ -9,31 +20,38 @@ export type Press = {
   isComposing: boolean;
 };
 
-export type Where = { typing: boolean; helpOpen: boolean; settingsOpen: boolean; canStop: boolean };
+export type Where = { typing: boolean; dialogOpen: boolean; paneOpen: boolean; eventsOpen: boolean; canStop: boolean };
+
+const LETTERS: Record<string, Command> = { m: "mute", h: "history", e: "events", p: "panels" };
+const WITH_CONTROL: Record<string, Command> = { ",": "settings", k: "palette" };
 
 /** What a key press means, if anything. While typing only Esc means something: it leaves the field. */
 export function commandFor(press: Press, where: Where): Command | null {
-  // An open help list is a dialog of its own: the engine closes it on Esc. A held key is one wish, not many.
-  if (where.helpOpen || press.isComposing || press.repeat) return null;
+  // An open dialog handles its own keys: the engine closes it on Esc. A held key is one wish, not many.
+  if (where.dialogOpen || press.isComposing || press.repeat) return null;
   if (press.key === "Escape") return escape(where);
   if (where.typing || press.altKey) return null;
-  const command = press.ctrlKey || press.metaKey;
-  if (command) return press.key === "," ? "settings" : null;
-  if (press.key === "?") return "help";
-  return press.key.toLowerCase() === "m" ? "mute" : null;
+  const key = press.key.toLowerCase();
+  if (press.ctrlKey || press.metaKey) return WITH_CONTROL[key] ?? null;
+  return press.key === "?" ? "help" : (LETTERS[key] ?? null);
 }
 
 function escape(where: Where): Command | null {
   if (where.typing) return "leaveField";
-  if (where.settingsOpen) return "closeSettings";
+  if (where.paneOpen) return "closePane";
+  if (where.eventsOpen) return "closeEvents";
   return where.canStop ? "stop" : null;
 }
 
 /** For the help list and the buttons' titles. */
 export const SHORTCUTS: readonly { keys: string[]; does: string }[] = [
   { keys: ["M"], does: "Mute or unmute the microphone" },
-  { keys: ["Esc"], does: "Leave a field, close the settings, or stop the conversation" },
+  { keys: ["Esc"], does: "Leave a field, close what is open, or stop the conversation" },
+  { keys: ["Ctrl", "K"], does: "Find and run any command" },
   { keys: ["Ctrl", ","], does: "Open or close the settings" },
+  { keys: ["P"], does: "Go to the panels" },
+  { keys: ["H"], does: "Open or close the history" },
+  { keys: ["E"], does: "Open or close the events" },
   { keys: ["?"], does: "Show this list" },
   { keys: ["Enter"], does: "Send what is in the text box" },
   { keys: ["Shift", "Enter"], does: "Start a new line in the text box" },

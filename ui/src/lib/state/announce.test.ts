@@ -6,7 +6,7 @@ import { Announcer } from "./announcer.svelte";
 import { emptyView, type View } from "./view";
 
 const view: View = { ...emptyView(0), ...SCENES.idle() };
-const turn: Turn = { id: "x", speaker: "moshi", source: "spoken", text: "Hello.", atMs: 0, open: false, saved: true };
+const turn: Turn = { id: "x", speaker: "moshi", source: "spoken", text: "Hello.", atMs: 0, open: false, saved: true, delivery: null, note: null };
 
 describe("what is said", () => {
   test("a change of phase, with its reason", () => {
@@ -35,6 +35,24 @@ describe("what is said", () => {
     const said = announcement(view, { type: "turn", turn: { ...turn, text: "word ".repeat(500) } }) ?? "";
     expect(said.length).toBeLessThan(400);
     expect(said).toContain("The rest is in the conversation.");
+  });
+
+  test("a question of a tool, once", () => {
+    const call = { id: "q", name: "remember", arguments: null, state: "pending", question: "Remember it?", atMs: 0, measuredMs: null, reportedMs: null, result: null } as const;
+    const event = { type: "tools", calls: [call], total: 1 } as const;
+    expect(announcement(view, { ...event, calls: [call] })).toBe("Remember it? Allow or do not allow it in the conversation.");
+    const known = { ...view, panels: { ...view.panels, tools: [call] } };
+    expect(announcement(known, { ...event, calls: [call] })).toBeNull();
+    expect(announcement(view, { ...event, calls: [{ ...call, question: null, state: "success" }] }), "no question").toBeNull();
+  });
+
+  test("a brain that fails or has to wait, once", () => {
+    const { brain } = view.panels;
+    const failed = { ...brain, state: "failed", problem: problem("mas.unreachable") } as const;
+    expect(announcement(view, { type: "brain", brain: failed })).toContain("does not answer");
+    expect(announcement({ ...view, panels: { ...view.panels, brain: failed } }, { type: "brain", brain: failed })).toBeNull();
+    expect(announcement(view, { type: "brain", brain: { ...brain, state: "waiting", waitsUntilMs: 5 } })).toContain("waits");
+    expect(announcement(view, { type: "brain", brain: { ...brain, state: "streaming", reply: "Half" } })).toBeNull();
   });
 
   test("only notices that are new", () => {

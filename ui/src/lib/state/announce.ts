@@ -1,12 +1,17 @@
 import { PHASE_WORDS, phaseSentence } from "$lib/words/call";
 import { SPEAKER_NAMES } from "$lib/words/turn";
+import type { BrainPanel, ToolCall } from "$lib/backend";
 import type { ViewEvent } from "./apply";
+import { isQuestion } from "./questions";
 import type { View } from "./view";
 
 /** More than this nobody listens to in one go; the whole text is in the conversation. */
 const LONGEST = 300;
 
-/** What a screen reader should say about an event: changes of phase, finished turns of others, new notices. */
+/**
+ * What a screen reader should say about an event: changes of phase, finished turns of others, questions, a brain that
+ * waits or fails, new notices.
+ */
 export function announcement(before: View, event: ViewEvent): string | null {
   switch (event.type) {
     case "call": {
@@ -28,11 +33,30 @@ export function announcement(before: View, event: ViewEvent): string | null {
       const fresh = event.notices.filter(({ id }) => !known.has(id));
       return fresh.length > 0 ? fresh.map(({ problem }) => `${problem.what} ${problem.next}`).join(" ") : null;
     }
+    case "tools":
+      return questions(before, event.calls);
+    case "brain":
+      return trouble(before.panels.brain, event.brain);
     case "refused":
       return `${event.problem.what} ${event.problem.next}`;
     default:
       return null;
   }
+}
+
+function questions(before: View, calls: ToolCall[]): string | null {
+  const asking = calls.filter(isQuestion);
+  if (asking.length === 0) return null;
+  const known = new Set(before.panels.tools.filter(isQuestion).map(({ id }) => id));
+  const fresh = asking.filter(({ id }) => !known.has(id));
+  if (fresh.length === 0) return null;
+  return `${fresh.map(({ question }) => shortened(question ?? "")).join(" ")} Allow or do not allow it in the conversation.`;
+}
+
+function trouble(before: BrainPanel, now: BrainPanel): string | null {
+  if (now.state === "failed" && before.state !== "failed" && now.problem) return `${now.problem.what} ${now.problem.next}`;
+  if (now.waitsUntilMs !== null && before.waitsUntilMs === null) return "The brain has had too many requests and waits.";
+  return null;
 }
 
 function shortened(text: string): string {

@@ -8,7 +8,7 @@ const NOW = 1_800_000_000_000;
 const PROBLEM: Problem = { code: "link.refused", what: "No.", next: "Try again.", actions: [] };
 
 function turn(id: string, change: Partial<Turn> = {}): Turn {
-  return { id, speaker: "moshi", source: "spoken", text: id, atMs: NOW, open: false, saved: true, ...change };
+  return { id, speaker: "moshi", source: "spoken", text: id, atMs: NOW, open: false, saved: true, delivery: null, note: null, ...change };
 }
 
 function signal(micPeaks: number[], moshiPeaks: number[] = micPeaks): Signal {
@@ -108,6 +108,58 @@ describe("refusals", () => {
     view = apply(view, { type: "refusalDismissed", id: view.refusals[0]?.id ?? "" }, NOW);
     expect(view.refusals.map(({ problem }) => problem.code)).toEqual(["other"]);
   });
+});
+
+describe("panels", () => {
+  const target = SCENES.mas();
+
+  test("are replaced as a whole, and another conversation leaves them alone", () => {
+    const view = apply(emptyView(NOW), { type: "panels", panels: target.panels }, NOW);
+    expect(view.panels).toEqual(target.panels);
+    const after = apply(view, { type: "conversation", id: "c2", turns: [] }, NOW);
+    expect(after.panels).toBe(view.panels);
+  });
+
+  test("each list takes what is new or changed of it, and the figures that come with it", () => {
+    let view = emptyView(NOW);
+    const { tools, agents, memory, memoryCounts, injections, brain, consciousness } = target.panels;
+    view = apply(view, { type: "tools", calls: tools, total: 40 }, NOW);
+    view = apply(view, { type: "tools", calls: tools.slice(1, 2).map((call) => ({ ...call, result: "changed" })), total: 41 }, NOW);
+    view = apply(view, { type: "agents", agents }, NOW);
+    view = apply(view, { type: "memory", uses: memory, counts: memoryCounts }, NOW);
+    view = apply(view, { type: "injections", injections }, NOW);
+    view = apply(view, { type: "brain", brain }, NOW);
+    view = apply(view, { type: "consciousness", consciousness }, NOW);
+    expect(view.panels.tools.map(({ id }) => id)).toEqual(tools.map(({ id }) => id));
+    expect(view.panels.tools[1]?.result).toBe("changed");
+    expect(view.panels.toolTotal).toBe(41);
+    expect(view.panels).toMatchObject({ agents, memory, memoryCounts, injections, brain, consciousness });
+  });
+
+  test("lists do not grow without end, and what is cut is counted", () => {
+    let view = emptyView(NOW);
+    const uses = (from: number) =>
+      Array.from({ length: 4000 }, (_, index) => ({ id: `${from + index}`, write: false, kind: "turn", count: 1, atMs: NOW, said: null }));
+    const { memoryCounts: counts } = view.panels;
+    for (let from = 0; from < 12_000; from += 4000) view = apply(view, { type: "memory", uses: uses(from), counts }, NOW);
+    expect(view.panels.memory).toHaveLength(10_000);
+    expect(view.panels.memory[0]?.id).toBe("2000");
+    expect(view.cut.memory).toBe(2000);
+    view = apply(view, { type: "panels", panels: target.panels }, NOW);
+    expect(view.cut.memory, "another brain's list is a new one").toBe(0);
+  });
+});
+
+test("what has happened goes on, without end and without the same twice", () => {
+  const entries = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => ({ number: from + index, atMs: NOW, source: "app", level: "info", what: "", said: null }) as const);
+  let view = apply(emptyView(NOW), { type: "log", entries: entries(0, 6000), leftOut: 0 }, NOW);
+  view = apply(view, { type: "log", entries: entries(5990, 12_000), leftOut: 3 }, NOW);
+  expect(view.log.entries).toHaveLength(10_000);
+  expect(view.log.entries[0]?.number).toBe(2000);
+  expect(view.log.entries.at(-1)?.number).toBe(11_999);
+  expect(view.log.leftOut).toBe(3);
+  expect(view.cut.log).toBe(2000);
 });
 
 test("every report of Rust lands in its own part and leaves the view before it as it was", () => {

@@ -1,5 +1,6 @@
-import type { Problem, Signal, Snapshot, Turn, UiEvent } from "$lib/backend";
-import { flowing, KEPT_PEAKS, NO_SOUND, type Lane, type Sound, type View } from "./view";
+import type { Log, Panels, Problem, Signal, Snapshot, Turn, UiEvent } from "$lib/backend";
+import { continued, cutTo, merged } from "./merge";
+import { flowing, KEPT_PEAKS, NO_SOUND, type Cut, type Lane, type Sound, type View } from "./view";
 
 /** What happens to the view: what Rust reports, and what becomes of the window's own requests. */
 export type ViewEvent =
@@ -16,7 +17,7 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
     case "opening":
       return { ...view, opening: { state: "loading" }, openingSinceMs: nowMs };
     case "opened":
-      return { ...view, ...event.snapshot, opening: { state: "ready" } };
+      return withLog(withPanels({ ...view, ...event.snapshot, opening: { state: "ready" } }, event.snapshot.panels), event.snapshot.log);
     case "openingFailed":
       return { ...view, opening: { state: "failed", problem: event.problem } };
     case "call":
@@ -39,6 +40,24 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
       return { ...view, notices: event.notices };
     case "echoTest":
       return { ...view, echoTest: event.echoTest };
+    case "panels":
+      return withPanels(view, event.panels);
+    case "brain":
+      return { ...view, panels: { ...view.panels, brain: event.brain } };
+    case "tools":
+      return withList(view, "tools", event.calls, { toolTotal: event.total });
+    case "agents":
+      return withList(view, "agents", event.agents);
+    case "memory":
+      return withList(view, "memory", event.uses, { memoryCounts: event.counts });
+    case "injections":
+      return withList(view, "injections", event.injections);
+    case "consciousness":
+      return { ...view, panels: { ...view.panels, consciousness: event.consciousness } };
+    case "log": {
+      const { list, cut } = continued(view.log.entries, event.entries);
+      return { ...view, log: { entries: list, leftOut: event.leftOut }, cut: { ...view.cut, log: view.cut.log + cut } };
+    }
     case "refused":
       return { ...view, refusals: withRefusal(view, event.problem, nowMs) };
     case "refusalDismissed":
@@ -53,6 +72,32 @@ function withTurn(turns: Turn[], turn: Turn): Turn[] {
   // Words heard by a recogniser can arrive after the answer to them.
   const before = turns.findLastIndex(({ atMs }) => atMs <= turn.atMs);
   return turns.toSpliced(before + 1, 0, turn);
+}
+
+type ListName = Exclude<keyof Cut, "log">;
+
+function withList<N extends ListName>(view: View, name: N, news: Panels[N], beside: Partial<Panels> = {}): View {
+  const { list, cut } = merged<{ id: string }>(view.panels[name], news);
+  return {
+    ...view,
+    panels: { ...view.panels, ...beside, [name]: list },
+    cut: { ...view.cut, [name]: view.cut[name] + cut },
+  };
+}
+
+function withPanels(view: View, panels: Panels): View {
+  const [tools, agents, memory] = [cutTo(panels.tools), cutTo(panels.agents), cutTo(panels.memory)];
+  const injections = cutTo(panels.injections);
+  return {
+    ...view,
+    panels: { ...panels, tools: tools.list, agents: agents.list, memory: memory.list, injections: injections.list },
+    cut: { log: view.cut.log, tools: tools.cut, agents: agents.cut, memory: memory.cut, injections: injections.cut },
+  };
+}
+
+function withLog(view: View, log: Log): View {
+  const { list, cut } = cutTo(log.entries);
+  return { ...view, log: { ...log, entries: list }, cut: { ...view.cut, log: cut } };
 }
 
 function withSignal(sound: Sound, signal: Signal, nowMs: number): Sound {

@@ -1,8 +1,11 @@
-import { asProblem, type Backend, type Problem, type SettingsPatch } from "$lib/backend";
+import { asProblem, type Backend, type ExportFormat, type Problem, type SettingsPatch } from "$lib/backend";
 import { Announcer } from "./announcer.svelte";
 import { announcement } from "./announce";
 import { apply, type ViewEvent } from "./apply";
 import { emptyView, type View } from "./view";
+
+/** What a question to the backend came to. */
+export type Answer<T> = { problem: null; value: T } | { problem: Problem; value: null };
 
 /** Holds the view, feeds it with events and passes the person's wishes on. */
 export class Store {
@@ -53,6 +56,10 @@ export class Store {
   startEchoTest = () => this.#ask((backend) => backend.startEchoTest());
   stopEchoTest = () => this.#ask((backend) => backend.stopEchoTest());
 
+  cancelAnswer = () => this.#ask((backend) => backend.cancelAnswer());
+  retryTurn = (id: string) => this.#ask((backend) => backend.retryTurn(id));
+  decide = (call: string, allowed: boolean) => this.#ask((backend) => backend.decide(call, allowed));
+
   dismiss(id: string): void {
     if (this.#view.refusals.some((refusal) => refusal.id === id)) this.#apply({ type: "refusalDismissed", id });
     else void this.#ask((backend) => backend.dismissNotice(id));
@@ -63,19 +70,40 @@ export class Store {
   /** The problem, if any, belongs beside the field. */
   changeSettings = (patch: SettingsPatch) => this.#attempt((backend) => backend.changeSettings(patch));
 
+  /** Null, or the token to keep from now on. It is only ever written. */
+  setMasToken = (token: string | null) => this.#attempt((backend) => backend.setMasToken(token));
+
+  findConversations = (query: string, offset: number) =>
+    this.#question((backend) => backend.findConversations(query, offset));
+  resumeConversation = (id: string) => this.#attempt((backend) => backend.resumeConversation(id));
+  renameConversation = (id: string, title: string) => this.#attempt((backend) => backend.renameConversation(id, title));
+  deleteConversation = (id: string) => this.#attempt((backend) => backend.deleteConversation(id));
+  /** The answer is the path that it was written to. */
+  exportConversation = (id: string, format: ExportFormat) =>
+    this.#question((backend) => backend.exportConversation(id, format));
+
+  findMemories = (query: string, offset: number) => this.#question((backend) => backend.findMemories(query, offset));
+  editMemory = (id: string, text: string) => this.#attempt((backend) => backend.editMemory(id, text));
+  forgetMemory = (id: string) => this.#attempt((backend) => backend.forgetMemory(id));
+
+  report = () => this.#question((backend) => backend.report());
+
   async #ask(command: (backend: Backend) => Promise<void>): Promise<void> {
     const problem = await this.#attempt(command);
     if (problem) this.#apply({ type: "refused", problem });
   }
 
   async #attempt(command: (backend: Backend) => Promise<void>): Promise<Problem | null> {
+    return (await this.#question(command)).problem;
+  }
+
+  async #question<T>(ask: (backend: Backend) => Promise<T>): Promise<Answer<T>> {
     try {
       const { opening } = this.#view;
-      if (!this.#backend) return opening.state === "failed" ? opening.problem : NOT_OPEN;
-      await command(this.#backend);
-      return null;
+      if (!this.#backend) return { problem: opening.state === "failed" ? opening.problem : NOT_OPEN, value: null };
+      return { problem: null, value: await ask(this.#backend) };
     } catch (rejection) {
-      return asProblem(rejection);
+      return { problem: asProblem(rejection), value: null };
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Level, Notice, Problem, Snapshot } from "$lib/backend";
+import type { Level, Notice, Panels, Problem, Snapshot } from "$lib/backend";
 
 /** How many peaks of 20 ms are kept for drawing: 12 s, more than the widest lane shows. */
 export const KEPT_PEAKS = 600;
@@ -24,8 +24,14 @@ export function flowing({ atMs }: Sound, nowMs: number): boolean {
 
 export type Opening = { state: "loading" | "ready" } | { state: "failed"; problem: Problem };
 
+/** How many entries were cut from the beginning of each list, as it had become too long for the window. */
+export type Cut = { tools: number; agents: number; memory: number; injections: number; log: number };
+
+export const NOTHING_CUT: Cut = { tools: 0, agents: 0, memory: 0, injections: 0, log: 0 };
+
 /** Everything the window shows. Only `apply` makes a new one. */
 export type View = Snapshot & {
+  cut: Cut;
   opening: Opening;
   openingSinceMs: number;
   sound: Sound;
@@ -40,7 +46,7 @@ export const NO_SOUND: Sound = { mic: QUIET_LANE, moshi: QUIET_LANE, atMs: null 
 
 /** What the window shows until it knows better, so that the first paint waits for nobody. */
 export function emptyView(nowMs: number): View {
-  const unknown = { state: "off", what: "Not known yet.", sinceMs: nowMs, problem: null } as const;
+  const unknown = { state: "off", what: "Not known yet.", sinceMs: nowMs, ms: null, problem: null } as const;
   const route = { chosen: null, inUse: null, chosenMissing: false };
   return {
     opening: { state: "loading" },
@@ -74,6 +80,11 @@ export function emptyView(nowMs: number): View {
       inputDevice: null,
       outputDevice: null,
       theme: "system",
+      masAddress: "",
+      masToken: false,
+      modelAddress: "",
+      model: "",
+      person: "",
     },
     voices: [],
     devices: { system: "", inputs: [], outputs: [], input: route, output: route },
@@ -88,7 +99,43 @@ export function emptyView(nowMs: number): View {
     },
     notices: [],
     echoTest: { state: "off", roundTripMs: null, problem: null },
+    panels: emptyPanels(nowMs),
+    log: { entries: [], leftOut: 0 },
+    cut: NOTHING_CUT,
     sound: NO_SOUND,
     refusals: [],
+  };
+}
+
+export function emptyPanels(nowMs: number): Panels {
+  return {
+    brain: {
+      kind: "builtIn",
+      place: "",
+      state: "ready",
+      sinceMs: nowMs,
+      asks: null,
+      provider: null,
+      agent: null,
+      firstTokenMs: null,
+      latencyMs: null,
+      memories: 0,
+      reply: "",
+      whole: true,
+      canned: "no",
+      notice: null,
+      waitsUntilMs: null,
+      problem: null,
+      said: null,
+      turns: 0,
+      waiting: 0,
+    },
+    tools: [],
+    toolTotal: 0,
+    agents: [],
+    memory: [],
+    memoryCounts: { reads: 0, writes: 0, scopes: [], editable: false },
+    injections: [],
+    consciousness: null,
   };
 }

@@ -29,7 +29,7 @@ export function phaseSentence(call: Call): string {
     case "reconnecting":
       return `The line to ${host} broke. What you say now is not heard.`;
     case "typingOnly":
-      return "Moshi is not there. What you type is kept in this conversation.";
+      return "Moshi is not there. The conversation goes on in text.";
     case "failed":
       return `${sentenceStart(host)} could not be reached.`;
   }
@@ -51,6 +51,8 @@ export function actionWord(action: Action, phase: Phase): string {
       return "Audio settings";
     case "openPersonaSettings":
       return "Voice and persona";
+    case "openBrainSettings":
+      return "Brain settings";
     case "newConversation":
       return "New conversation";
   }

@@ -7,6 +7,13 @@ export function milliseconds(ms: number | null): string {
   return ms === null ? NONE : `${Math.round(ms)} ms`;
 }
 
+const COUNT = new Intl.NumberFormat("en-GB");
+
+/** "12", "10,000". */
+export function counted(count: number): string {
+  return COUNT.format(count);
+}
+
 export function decibels(db: number): string {
   const whole = Math.round(db);
   if (whole <= -90) return "silent";

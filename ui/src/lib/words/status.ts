@@ -1,7 +1,15 @@
 import type { Light, LightId, LightState, NoticeLevel } from "$lib/backend";
 import { clockTime, minutes } from "./time";
 
-export const LIGHT_NAMES: Record<LightId, string> = { microphone: "Microphone", speaker: "Speaker", moshi: "Moshi" };
+export const LIGHT_NAMES: Record<LightId, string> = {
+  microphone: "Microphone",
+  speaker: "Speaker",
+  moshi: "Moshi",
+  bridge: "Bridge",
+  mas: "Agent system",
+  brain: "Brain",
+  memory: "Memory",
+};
 
 export const STATE_WORDS: Record<LightState, string> = {
   well: "Working",

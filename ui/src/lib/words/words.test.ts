@@ -2,10 +2,15 @@ import { describe, expect, test } from "vitest";
 import type { Phase } from "$lib/backend";
 import { LATENCY, SCENES } from "$lib/backend/scenes";
 import { canStop } from "$lib/state/phase";
+import { brainFigures, brainSince, injectionSum } from "./brain";
 import { actionWord, PHASE_WORDS, phaseSentence } from "./call";
+import { selfCounts } from "./consciousness";
 import { latencyFigures, unmeasured } from "./latency";
-import { decibels, levelWord, meterShare, milliseconds } from "./measure";
+import { logLine } from "./log";
+import { counted, decibels, levelWord, meterShare, milliseconds } from "./measure";
+import { useWords } from "./memory";
 import { clockTime, countdown, minutes } from "./time";
+import { tookWords } from "./tools";
 
 const PHASES = Object.keys(PHASE_WORDS) as Phase[];
 
@@ -82,4 +87,63 @@ describe("the call", () => {
     expect(actionWord("stop", "busy")).toBe("Cancel");
     expect(actionWord("stop", "live")).toBe("Stop");
   });
+});
+
+describe("the brain", () => {
+  const { brain, injections } = SCENES.mas().panels;
+
+  test("what was not measured has no figure", () => {
+    const names = (change: Partial<typeof brain>) => brainFigures({ ...brain, ...change }).map(({ name }) => name);
+    expect(names({})).toEqual(["First word", "Whole reply", "Memories"]);
+    expect(names({ firstTokenMs: null, latencyMs: null, memories: 0, waiting: 2 })).toEqual(["In line"]);
+  });
+
+  test("who waits is told how long already, otherwise since when", () => {
+    expect(brainSince({ ...brain, state: "thinking", sinceMs: 1000 }, 13_500)).toBe("0:12");
+    expect(brainSince({ ...brain, state: "ready" }, Date.now())).toMatch(/^since /);
+  });
+
+  test("what becomes of replies is summed up, and nothing is said of none", () => {
+    expect(injectionSum(injections)).toBe("1 queued, 1 shown only");
+    expect(injectionSum([])).toBe("");
+  });
+});
+
+describe("a call of a tool", () => {
+  const [call] = SCENES.mas().panels.tools;
+  if (!call) throw new Error("the scene has no call");
+  const took = (measuredMs: number | null, reportedMs: number | null, state: typeof call.state = "success") =>
+    tookWords({ ...call, measuredMs, reportedMs, state, atMs: 0 }, 4000);
+
+  test("took what was measured; what is said stands beside it only where it differs", () => {
+    expect(took(41.2, null)).toBe("41 ms");
+    expect(took(41.2, 41.4)).toBe("41 ms");
+    expect(took(41.2, 0)).toBe("41 ms, says 0 ms");
+    expect(took(null, 300)).toBe("says 300 ms");
+    expect(took(null, null, "pending")).toBe("");
+  });
+
+  test("that runs is counted", () => expect(took(null, null, "running")).toBe("0:04"));
+});
+
+test("a use of memory says what and how much", () => {
+  const use = { id: "", write: false, kind: "memories", count: 3, atMs: 0, said: null };
+  expect(useWords(use)).toBe("Read 3 memories");
+  expect(useWords({ ...use, write: true, kind: "profile", count: 1 })).toBe("Wrote profile");
+});
+
+test("of itself the agent system counts only what it says", () => {
+  const self = SCENES.mas().panels.consciousness;
+  if (!self) throw new Error("the scene has none");
+  expect(selfCounts({ ...self, thoughts: 1, memories: 1200, agents: null, worldUpdates: 0 })).toEqual([
+    "1 thought",
+    "1,200 memories",
+    "0 world updates",
+  ]);
+  expect(counted(10_000)).toBe("10,000");
+});
+
+test("a copied event is one line in which nothing is hidden", () => {
+  const line = logLine({ number: 1, atMs: 0, source: "tool", level: "error", what: "Failed", said: "a\n  b\u202e" });
+  expect(line).toBe("1970-01-01T00:00:00.000Z Problem Tool Failed: a bU+202E");
 });

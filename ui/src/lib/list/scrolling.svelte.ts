@@ -1,4 +1,6 @@
 /* eslint-disable svelte/prefer-svelte-reactivity -- the maps are bookkeeping that nothing on the screen reads */
+import { tick } from "svelte";
+import type { Attachment } from "svelte/attachments";
 import { SvelteSet } from "svelte/reactivity";
 
 /** Closer to the end than a turn is tall counts as being there: who scrolls to the end need not hit it exactly. */
@@ -14,6 +16,8 @@ export class Scrolling {
   #scroller: HTMLElement | null = null;
   #heights = new Map<number, number>();
   #chunks = new Map<Element, number>();
+  /** The same function for a chunk each time, so that a list that changes does not take its rows up anew. */
+  #watches = new Map<number, Attachment<HTMLElement>>();
   #sizes: ResizeObserver | null = null;
   #sight: IntersectionObserver | null = null;
 
@@ -53,11 +57,14 @@ export class Scrolling {
     };
   };
 
-  watch(chunk: number) {
-    return (element: HTMLElement) => {
+  watch(chunk: number): Attachment<HTMLElement> {
+    const known = this.#watches.get(chunk);
+    if (known) return known;
+    const watch = (element: HTMLElement) => {
       this.#chunks.set(element, chunk);
       this.#observe(element);
       return () => {
+        this.#watches.delete(chunk);
         this.#chunks.delete(element);
         this.#heights.delete(chunk);
         this.#near.delete(chunk);
@@ -65,6 +72,8 @@ export class Scrolling {
         this.#sight?.unobserve(element);
       };
     };
+    this.#watches.set(chunk, watch);
+    return watch;
   }
 
   toEnd(): void {
@@ -74,6 +83,15 @@ export class Scrolling {
 
   toStart(): void {
     this.#scroller?.scrollTo({ top: 0 });
+  }
+
+  /** Chunks are about to go from the beginning: whoever reads further down stays on the same words. */
+  lose(chunks: readonly number[]): void {
+    if (this.atEnd) return;
+    const height = chunks.reduce((sum, chunk) => sum + (this.#heights.get(chunk) ?? 0), 0);
+    void tick().then(() => {
+      if (this.#scroller) this.#scroller.scrollTop -= height;
+    });
   }
 
   #observe(element: Element): void {

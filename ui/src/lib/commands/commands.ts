@@ -1,0 +1,57 @@
+import type { App, Section } from "$lib/state/app.svelte";
+import { canStop } from "$lib/state/phase";
+import { openQuestions } from "$lib/state/questions";
+import { answers } from "$lib/words/brain";
+
+/** Something that the window can be told to do. */
+export type Named = { id: string; title: string; keys?: string[]; run: () => void };
+
+const SECTIONS: [Section, string][] = [
+  ["host", "Host"],
+  ["audio", "Audio"],
+  ["persona", "Voice and persona"],
+  ["brain", "Brain"],
+  ["appearance", "Appearance"],
+  ["about", "About"],
+];
+
+/** Everything that can be done now, what is most often done first. */
+export function commands(app: App): Named[] {
+  const { store } = app;
+  const { call, panels, echoTest } = store.view;
+  const echoes = echoTest.state === "starting" || echoTest.state === "running";
+  return [
+    ...openQuestions(panels.tools).flatMap(({ id, name }): Named[] => [
+      { id: `allow:${id}`, title: `Allow ${name}`, run: () => void store.decide(id, true) },
+      { id: `refuse:${id}`, title: `Don't allow ${name}`, run: () => void store.decide(id, false) },
+    ]),
+    ...(answers(panels.brain.state) ? [{ id: "cancelAnswer", title: "Cancel the answer", run: () => void store.cancelAnswer() }] : []),
+    canStop(call.phase)
+      ? { id: "stop", title: "Stop the call", keys: ["Esc"], run: () => void store.stop() }
+      : { id: "talk", title: "Talk", run: () => void store.talk() },
+    { id: "mute", title: call.muted ? "Unmute the microphone" : "Mute the microphone", keys: ["M"], run: () => void store.toggleMute() },
+    { id: "write", title: "Write a message", run: () => app.textBox?.focus() },
+    { id: "newConversation", title: "New conversation", run: () => void store.newConversation() },
+    { id: "history", title: "History: find a conversation", keys: ["H"], run: () => (app.pane = { name: "history" }) },
+    ...(panels.memoryCounts.editable
+      ? [{ id: "memories", title: "Memory: what the brain remembers", run: () => (app.pane = { name: "memories" }) }]
+      : []),
+    { id: "panels", title: "Panels: brain, tool calls, agents, memory", keys: ["P"], run: () => (app.pane = { name: "panels" }) },
+    { id: "events", title: app.events ? "Close the events" : "Events: what has happened", keys: ["E"], run: () => app.toggleEvents() },
+    ...SECTIONS.map(([section, name], index): Named => ({
+      id: `settings:${section}`,
+      title: `Settings: ${name}`,
+      ...(index === 0 ? { keys: ["Ctrl", ","] } : {}),
+      run: () => app.openSettings(section),
+    })),
+    {
+      id: "echoTest",
+      title: echoes ? "Stop the echo test" : "Start the echo test",
+      run: () => void (echoes ? store.stopEchoTest() : store.startEchoTest()),
+    },
+    { id: "themeLight", title: "Theme: light", run: () => void store.changeSettings({ theme: "light" }) },
+    { id: "themeDark", title: "Theme: dark", run: () => void store.changeSettings({ theme: "dark" }) },
+    { id: "themeSystem", title: "Theme: as the system", run: () => void store.changeSettings({ theme: "system" }) },
+    { id: "help", title: "Shortcuts", keys: ["?"], run: () => (app.help = true) },
+  ];
+}

@@ -1,0 +1,77 @@
+import type { AgentState, BrainKind, BrainPanel, BrainState, Canned, Injection, InjectionState } from "$lib/backend";
+import type { ShapeName } from "$lib/ui/shapes";
+import { counted, milliseconds } from "./measure";
+import type { Figure } from "./latency";
+import { clockTime, minutes } from "./time";
+
+type Shown = { shape: ShapeName; word: string };
+
+export const BRAIN_STATES: Record<BrainState, Shown> = {
+  ready: { shape: "off", word: "Ready" },
+  thinking: { shape: "running", word: "Thinking" },
+  waiting: { shape: "waiting", word: "Waiting" },
+  streaming: { shape: "running", word: "Answering" },
+  failed: { shape: "wrong", word: "No answer" },
+};
+
+export const BRAIN_KINDS: Record<BrainKind, string> = {
+  builtIn: "Built-in brain",
+  mas: "Agent system",
+  bridge: "PersonaPlex Bridge",
+};
+
+/** Whether a turn is under way that can be cancelled. */
+export function answers(state: BrainState): boolean {
+  return state === "thinking" || state === "waiting" || state === "streaming";
+}
+
+/** Whoever waits wants to know how long already; otherwise the time of day says more. */
+export function brainSince({ state, sinceMs }: BrainPanel, nowMs: number): string {
+  return answers(state) ? minutes(nowMs - sinceMs) : `since ${clockTime(sinceMs, nowMs)}`;
+}
+
+/** What is known of the last turn. What was not measured has no figure. */
+export function brainFigures({ firstTokenMs, latencyMs, memories, waiting }: BrainPanel): Figure[] {
+  const figures: (Figure | null)[] = [
+    firstTokenMs === null
+      ? null
+      : { name: "First word", value: milliseconds(firstTokenMs), why: "From the request to the first piece of the reply, measured here." },
+    latencyMs === null
+      ? null
+      : { name: "Whole reply", value: milliseconds(latencyMs), why: "From the request to the end of the reply, measured here." },
+    memories === 0 ? null : { name: "Memories", value: counted(memories), why: "What was read from memory for the last turn." },
+    waiting === 0 ? null : { name: "In line", value: counted(waiting), why: "Turns that wait until this one is answered." },
+  ];
+  return figures.filter((figure) => figure !== null);
+}
+
+export const CANNED_WORDS: Record<Canned, string | null> = {
+  no: null,
+  perhaps: "This may be a prepared sentence.",
+  yes: "This is a prepared sentence.",
+};
+
+export const AGENT_STATES: Record<AgentState, Shown> = {
+  matched: { shape: "off", word: "Matched" },
+  invoked: { shape: "waiting", word: "Called" },
+  processing: { shape: "running", word: "Working" },
+  completed: { shape: "well", word: "Done" },
+  failed: { shape: "wrong", word: "Failed" },
+  unknown: { shape: "off", word: "State not said" },
+};
+
+export const INJECTION_STATES: Record<InjectionState, Shown> = {
+  queued: { shape: "waiting", word: "Queued" },
+  spoken: { shape: "well", word: "Spoken" },
+  shownOnly: { shape: "off", word: "Shown only" },
+};
+
+/** "1 queued, 2 spoken, 3 shown only"; what there is none of is not told. */
+export function injectionSum(injections: readonly Injection[]): string {
+  const states = Object.keys(INJECTION_STATES) as InjectionState[];
+  return states
+    .map((state) => ({ count: injections.filter((injection) => injection.state === state).length, word: INJECTION_STATES[state].word }))
+    .filter(({ count }) => count > 0)
+    .map(({ count, word }) => `${count} ${word.toLowerCase()}`)
+    .join(", ");
+}
