@@ -4,12 +4,16 @@ use crate::view::UiEvent;
 
 /// Events that wait at most. Beyond that a batch goes out before its time.
 const MOST: usize = 2_000;
+/// Entries of the log that a batch holds at most: 15,000 a second. Beyond that the oldest are left out and counted.
+const LOG_ENTRIES: usize = 1_000;
 
 /// Events that wait for the next batch. A later one replaces an earlier one of the same thing in its place, because
 /// each carries a whole.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: Vec<UiEvent>,
+    /// Entries of the log that were left out so far.
+    left_out: u64,
 }
 
 impl Outbox {
@@ -18,6 +22,13 @@ impl Outbox {
             // Turns of the conversation before are not its own.
             self.waiting.retain(|waiting| !matches!(waiting, UiEvent::Turn { .. }));
         }
+        if matches!(event, UiEvent::Panels { .. }) {
+            self.waiting.retain(|waiting| !belongs_to_panels(waiting));
+        }
+        let Some(event) = self.waiting.iter_mut().try_fold(event, |event, waiting| add(waiting, event))
+        else {
+            return;
+        };
         // From the end: a turn that grows is nearly always among the last.
         if let Some(place) = self.waiting.iter_mut().rev().find(|waiting| replaces(&event, waiting)) {
             *place = event;
@@ -36,8 +47,62 @@ impl Outbox {
     }
 
     pub(crate) fn take(&mut self) -> Vec<UiEvent> {
-        std::mem::take(&mut self.waiting)
+        let mut events = std::mem::take(&mut self.waiting);
+        for event in &mut events {
+            if let UiEvent::Log { entries, left_out } = event {
+                let beyond = entries.len().saturating_sub(LOG_ENTRIES);
+                entries.drain(..beyond);
+                self.left_out += beyond as u64;
+                *left_out = self.left_out;
+            }
+        }
+        events
     }
+}
+
+/// Adds a new event to one of the same kind that waits, where both hold parts of a list. Gives the event back where they
+/// do not.
+fn add(waiting: &mut UiEvent, event: UiEvent) -> Option<UiEvent> {
+    match (waiting, event) {
+        (UiEvent::Tools { calls, total }, UiEvent::Tools { calls: new, total: now }) => {
+            *total = now;
+            merge(calls, new, |a, b| a.id == b.id);
+        }
+        (UiEvent::Agents { agents }, UiEvent::Agents { agents: new }) => {
+            merge(agents, new, |a, b| a.id == b.id)
+        }
+        (UiEvent::Injections { injections }, UiEvent::Injections { injections: new }) => {
+            merge(injections, new, |a, b| a.id == b.id);
+        }
+        (UiEvent::Memory { uses, counts }, UiEvent::Memory { uses: new, counts: now }) => {
+            *counts = now;
+            uses.extend(new);
+        }
+        (UiEvent::Log { entries, .. }, UiEvent::Log { entries: new, .. }) => entries.extend(new),
+        (_, event) => return Some(event),
+    }
+    None
+}
+
+fn merge<T>(waiting: &mut Vec<T>, new: Vec<T>, same: impl Fn(&T, &T) -> bool) {
+    for item in new {
+        match waiting.iter_mut().rev().find(|waiting| same(waiting, &item)) {
+            Some(waiting) => *waiting = item,
+            None => waiting.push(item),
+        }
+    }
+}
+
+fn belongs_to_panels(event: &UiEvent) -> bool {
+    matches!(
+        event,
+        UiEvent::Brain { .. }
+            | UiEvent::Tools { .. }
+            | UiEvent::Agents { .. }
+            | UiEvent::Memory { .. }
+            | UiEvent::Injections { .. }
+            | UiEvent::Consciousness { .. }
+    )
 }
 
 fn replaces(new: &UiEvent, old: &UiEvent) -> bool {

@@ -7,13 +7,24 @@ use store::Settings;
 use crate::{
     settings, translate,
     view::{
-        self, AppInfo, Call, Devices, EchoTest, EchoTestState, Latency, Light, LightId, LightState, Log,
-        Notice, NoticeLevel, Panels, Phase, Route, Signal, Snapshot, Stage, StageTime, Turn, UiEvent,
+        self, AppInfo, BrainKind, Call, Devices, EchoTest, EchoTestState, Latency, Light, LightId,
+        LightState, Log, LogLevel, LogSource, Notice, NoticeLevel, Panels, Phase, Route, Signal, Snapshot,
+        Stage, StageTime, Turn, UiEvent,
     },
 };
 
 mod latency;
 mod lights;
+mod log;
+mod mas;
+mod panels;
+
+pub(crate) use self::mas::MasChange;
+use self::{
+    log::Line,
+    mas::Mas,
+    panels::{Known, Told},
+};
 
 /// Turns that are kept in sight. Older ones stay in the history.
 const MOST_TURNS: usize = 10_000;
@@ -39,6 +50,22 @@ pub(crate) enum Change {
     Notice(&'static str, NoticeLevel, Problem),
     /// The person has read a notice.
     Dismissed(String),
+    /// Somebody else answers from now on.
+    Brain(Thinks),
+    /// Something about the agent system, whether it answers turns or not.
+    Mas(MasChange),
+    /// Whether the system's keyring holds a service token for the agent system.
+    MasToken(bool),
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Thinks {
+    pub(crate) kind: BrainKind,
+    /// Where it is, or which language model it uses.
+    pub(crate) place: String,
+    /// Why the built-in brain's memory cannot be used.
+    pub(crate) memory: Option<Problem>,
 }
 
 /// One direction.
@@ -57,6 +84,12 @@ pub(crate) struct State {
     settings: Settings,
     /// Whether the system's keyring holds a service token for the agent system.
     mas_token: bool,
+    mas: Mas,
+    /// Why the built-in brain's memory cannot be used.
+    memory: Option<Problem>,
+    known: Known,
+    /// Entries of the log so far.
+    logged: u64,
     input: Side,
     output: Side,
 }
@@ -91,8 +124,17 @@ impl State {
             panels: Panels::default(),
             log: Log::default(),
         };
-        let mut state =
-            Self { snapshot, settings, mas_token: false, input: Side::default(), output: Side::default() };
+        let mut state = Self {
+            snapshot,
+            settings,
+            mas_token: false,
+            mas: Mas::default(),
+            memory: None,
+            known: Known::default(),
+            logged: 0,
+            input: Side::default(),
+            output: Side::default(),
+        };
         state.step(Change::Settings(state.settings.clone()), now_ms);
         state
     }
@@ -125,6 +167,12 @@ impl State {
                     events.push(UiEvent::Notices { notices: self.snapshot.notices.clone() });
                 }
             }
+            Change::Brain(thinks) => self.brain(thinks, now_ms, &mut events),
+            Change::Mas(change) => self.mas(change, now_ms, &mut events),
+            Change::MasToken(is_there) => {
+                self.mas_token = is_there;
+                self.set(self.settings.clone(), &mut events);
+            }
         }
         let lights = self.lights(now_ms);
         if lights != self.snapshot.lights {
@@ -141,8 +189,10 @@ impl State {
                 self.snapshot.conversation_id.clone_from(&id);
                 self.snapshot.turns.clone_from(&turns);
                 events.push(UiEvent::Conversation { id, turns });
+                self.clear_panels(now_ms, events);
+                self.log(Line::new(LogSource::App, "A conversation goes on."), now_ms, events);
             }
-            Event::Call(call) => self.call(Call::from(*call), events),
+            Event::Call(call) => self.call(Call::from(*call), now_ms, events),
             Event::Turns(turns) => {
                 for shown in turns {
                     // A conversation that was left may still be on its way to the disk.
@@ -156,8 +206,18 @@ impl State {
             Event::Route(route) => self.route(route, events),
             // The list comes from whoever watches it also while no sound is open.
             Event::Devices(_) => {}
-            // The panels come next.
-            Event::Brain(_) | Event::Deleted(..) => {}
+            Event::Brain(event) => {
+                let live = self.snapshot.call.phase == Phase::Live;
+                let told = panels::brain(&mut self.snapshot.panels, &mut self.known, &event, live, now_ms);
+                self.told(told, now_ms, events);
+            }
+            Event::Deleted(_, result) => {
+                let line = match result {
+                    Ok(()) => Line::new(LogSource::App, "A conversation was deleted."),
+                    Err(problem) => Line::new(LogSource::App, problem.what).level(LogLevel::Error),
+                };
+                self.log(line, now_ms, events);
+            }
             Event::Saving(problem) => {
                 let notice = problem.map(|problem| (NoticeLevel::Error, problem));
                 self.notice(SAVING, notice, now_ms, events);
@@ -174,9 +234,69 @@ impl State {
         }
     }
 
-    fn call(&mut self, mut call: Call, events: &mut Vec<UiEvent>) {
+    fn told(&mut self, told: Told, now_ms: i64, events: &mut Vec<UiEvent>) {
+        events.extend(told.events);
+        for line in told.lines {
+            self.log(line, now_ms, events);
+        }
+    }
+
+    fn log(&mut self, line: Line, now_ms: i64, events: &mut Vec<UiEvent>) {
+        let entry = log::add(&mut self.snapshot.log, &mut self.logged, line, now_ms);
+        let left_out = self.snapshot.log.left_out;
+        match events.last_mut() {
+            Some(UiEvent::Log { entries, .. }) => entries.push(entry),
+            _ => events.push(UiEvent::Log { entries: vec![entry], left_out }),
+        }
+    }
+
+    /// Another conversation goes on, or somebody else answers: what was called and remembered belongs to the one before.
+    fn clear_panels(&mut self, now_ms: i64, events: &mut Vec<UiEvent>) {
+        let before = std::mem::take(&mut self.snapshot.panels);
+        let panels = &mut self.snapshot.panels;
+        panels.brain.kind = before.brain.kind;
+        panels.brain.place = before.brain.place;
+        panels.brain.since_ms = now_ms;
+        panels.memory_counts.editable = before.memory_counts.editable;
+        panels.consciousness = before.consciousness;
+        events.push(UiEvent::Panels { panels: panels.clone() });
+    }
+
+    fn brain(&mut self, thinks: Thinks, now_ms: i64, events: &mut Vec<UiEvent>) {
+        let line = match thinks.kind {
+            BrainKind::BuiltIn => Line::new(LogSource::Brain, "The built-in brain answers."),
+            BrainKind::Mas => {
+                Line::new(LogSource::Brain, "The agent system answers.").said(Some(&thinks.place))
+            }
+            BrainKind::Bridge => Line::new(LogSource::Brain, "The bridge answers.").said(Some(&thinks.place)),
+        };
+        let panels = &mut self.snapshot.panels;
+        panels.brain.kind = thinks.kind;
+        panels.brain.place = thinks.place;
+        panels.memory_counts.editable = thinks.kind == BrainKind::BuiltIn && thinks.memory.is_none();
+        panels.consciousness = None;
+        self.memory = thinks.memory;
+        self.mas = Mas::default();
+        self.clear_panels(now_ms, events);
+        self.log(line, now_ms, events);
+    }
+
+    fn mas(&mut self, change: MasChange, now_ms: i64, events: &mut Vec<UiEvent>) {
+        let mut told = Told::default();
+        self.mas.step(change, &mut self.snapshot.panels, &mut self.known, now_ms, &mut told);
+        self.told(told, now_ms, events);
+    }
+
+    fn call(&mut self, mut call: Call, now_ms: i64, events: &mut Vec<UiEvent>) {
         if call.phase == Phase::Idle {
             call.host = self.shown_host();
+        }
+        if call.phase != self.snapshot.call.phase {
+            let problem = call.problem.as_ref().filter(|_| call.phase == Phase::Failed);
+            let level = if problem.is_some() { LogLevel::Error } else { LogLevel::Info };
+            let what =
+                problem.map_or_else(|| log::phase(call.phase).to_owned(), |problem| problem.what.clone());
+            self.log(Line::new(LogSource::Moshi, what).level(level).said(Some(&call.host)), now_ms, events);
         }
         let sound_ended = !has_sound(call.phase) && has_sound(self.snapshot.call.phase);
         self.snapshot.call.clone_from(&call);
@@ -315,10 +435,15 @@ impl State {
     ) {
         let notices = &mut self.snapshot.notices;
         notices.retain(|known| known.id != id);
+        let mut line = None;
         if let Some((level, problem)) = notice {
+            line = Some(Line::new(LogSource::App, problem.what.clone()).level(level.into()));
             notices.push(Notice { id: id.to_owned(), level, problem: problem.into(), at_ms: now_ms });
         }
         events.push(UiEvent::Notices { notices: notices.clone() });
+        if let Some(line) = line {
+            self.log(line, now_ms, events);
+        }
     }
 
     fn lights(&self, now_ms: i64) -> Vec<Light> {
@@ -333,6 +458,15 @@ impl State {
             device(LightId::Microphone, &self.input, muted),
             device(LightId::Speaker, &self.output, false),
             lights::moshi(&self.snapshot.call, self.settings.host_address.is_empty()),
+            lights::bridge(),
+            self.mas.light(self.settings.mas_address.is_empty()),
+            lights::brain(&self.snapshot.panels.brain),
+            match self.snapshot.panels.brain.kind {
+                BrainKind::BuiltIn => {
+                    lights::own_memory(self.memory.as_ref(), &self.snapshot.panels.memory_counts)
+                }
+                BrainKind::Mas | BrainKind::Bridge => self.mas.memory_light(),
+            },
         ];
         fresh
             .into_iter()

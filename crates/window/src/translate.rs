@@ -120,6 +120,70 @@ impl From<store::Delivery> for view::Delivery {
     }
 }
 
+impl From<brain::ToolState> for view::ToolState {
+    fn from(state: brain::ToolState) -> Self {
+        match state {
+            brain::ToolState::Pending => Self::Pending,
+            brain::ToolState::Running => Self::Running,
+            brain::ToolState::Success => Self::Success,
+            brain::ToolState::Error => Self::Error,
+        }
+    }
+}
+
+impl From<brain::AgentState> for view::AgentState {
+    fn from(state: brain::AgentState) -> Self {
+        match state {
+            brain::AgentState::Matched => Self::Matched,
+            brain::AgentState::Invoked => Self::Invoked,
+            brain::AgentState::Processing => Self::Processing,
+            brain::AgentState::Completed => Self::Completed,
+            brain::AgentState::Failed => Self::Failed,
+            brain::AgentState::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<brain::Canned> for view::Canned {
+    fn from(canned: brain::Canned) -> Self {
+        match canned {
+            brain::Canned::No => Self::No,
+            brain::Canned::Perhaps => Self::Perhaps,
+            brain::Canned::Yes => Self::Yes,
+        }
+    }
+}
+
+impl From<brain::Failure> for view::Problem {
+    fn from(failure: brain::Failure) -> Self {
+        Self { code: failure.code.to_owned(), what: failure.what, next: failure.next, actions: Vec::new() }
+    }
+}
+
+impl view::Consciousness {
+    /// What the agent system said of itself at `at_ms`.
+    pub(crate) fn of(said: brain::mas::Consciousness, at_ms: i64) -> Self {
+        let emotions = said.emotions.into_iter();
+        Self {
+            state: said.state,
+            name: said.name,
+            awake_since: said.awake_since,
+            dominant_emotion: said.dominant_emotion,
+            emotions: emotions.map(|(name, strength)| view::Emotion { name, strength }).collect(),
+            thoughts: said.thoughts_processed,
+            memories: said.memories_recalled,
+            agents: said.agents_coordinated,
+            world_updates: said.world_updates,
+            at_ms,
+        }
+    }
+}
+
+/// A duration in milliseconds, with one digit behind the point.
+pub(crate) fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e4).round() / 10.0
+}
+
 /// A turn, known to be on disk or not.
 pub(crate) fn turn(turn: store::Turn, saved: bool) -> view::Turn {
     view::Turn {

@@ -4,6 +4,7 @@ use audio::{DeviceError, RouteStatus};
 use conversation::Problem;
 
 use super::{Call, Light, LightId, LightState, Phase};
+use crate::view::{BrainPanel, BrainState, MemoryCounts};
 
 /// The light of a microphone or loudspeaker. `open`: whether sound is meant to be open; `nothing`: why there is nothing
 /// that could be opened.
@@ -55,4 +56,47 @@ pub(super) fn moshi(call: &Call, no_address: bool) -> Light {
         _ => what.to_owned(),
     };
     Light { id: LightId::Moshi, state, what, since_ms: 0, ms: None, problem }
+}
+
+/// The light of a PersonaPlex Bridge. The app talks with Moshi hosts itself.
+pub(super) fn bridge() -> Light {
+    Light {
+        id: LightId::Bridge,
+        state: LightState::Off,
+        what: "Not used.".into(),
+        since_ms: 0,
+        ms: None,
+        problem: None,
+    }
+}
+
+/// The light of whoever answers.
+pub(super) fn brain(panel: &BrainPanel) -> Light {
+    let (state, what) = match panel.state {
+        BrainState::Ready => (LightState::Well, "Ready"),
+        BrainState::Thinking => (LightState::Waiting, "Thinking"),
+        BrainState::Waiting => (LightState::Waiting, "Waiting"),
+        BrainState::Streaming => (LightState::Well, "Answering"),
+        BrainState::Failed => (LightState::Wrong, "The last answer failed"),
+    };
+    let problem = panel.problem.clone().filter(|_| panel.state == BrainState::Failed);
+    let ms = panel.first_token_ms.or(panel.latency_ms);
+    Light { id: LightId::Brain, state, what: what.to_owned(), since_ms: 0, ms, problem }
+}
+
+/// The light of the built-in brain's memory.
+pub(super) fn own_memory(problem: Option<&Problem>, counts: &MemoryCounts) -> Light {
+    let (state, what) = match problem {
+        Some(problem) => (LightState::Wrong, problem.what.clone()),
+        None if counts.editable => (LightState::Well, "On this computer".to_owned()),
+        None => (LightState::Off, "Not used.".to_owned()),
+    };
+    Light {
+        id: LightId::Memory,
+        state,
+        what,
+        since_ms: 0,
+        ms: None,
+        problem: problem.cloned().map(Into::into),
+    }
 }
