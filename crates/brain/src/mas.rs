@@ -6,14 +6,20 @@
 
 mod address;
 mod answer;
+mod ask;
+mod consciousness;
 mod endpoint;
 mod error;
+mod feed;
 mod fields;
 mod found;
 mod http;
-mod side;
+mod memory_health;
+mod missing;
+mod reach;
 mod token;
 mod turn;
+mod watch;
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,9 +30,13 @@ use uuid::Uuid;
 
 pub use self::{
     address::{AddressError, MasAddress},
+    ask::Wish,
+    consciousness::Consciousness,
     error::MasError,
-    side::{Consciousness, Feed, Wish},
+    feed::Feed,
+    memory_health::MemoryHealth,
     token::{ServiceToken, TokenError},
+    watch::{News, Pace, Watch},
 };
 use self::{endpoint::Known, http::Http};
 use crate::{Answer, Brain, Turn, interface::Teller};

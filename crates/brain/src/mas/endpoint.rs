@@ -11,10 +11,9 @@
 //!
 //! 500 of the two others comes after the model as well as before it, so it is the end of the turn.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long an interface counts as missing. MAS may be brought up to date meanwhile.
-const MISSING: Duration = Duration::from_mins(10);
+use super::missing::MISSING;
 
 /// An interface that answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,6 +61,9 @@ pub enum MasError {
         /// Its own words.
         said: Option<String>,
     },
+    /// It says that it is not well, where it was asked for nothing else.
+    #[error("it is not well (HTTP {0})")]
+    Unwell(u16),
     /// It is not MAS.
     #[error("it is no MAS ({0})")]
     NotMas(String),
@@ -96,6 +99,7 @@ impl MasError {
             Self::Rejected { .. } => "mas.rejected",
             Self::Failed { .. } => "mas.failed",
             Self::FailedLater { .. } => "mas.failed_later",
+            Self::Unwell(_) => "mas.unwell",
             Self::NotMas(_) => "mas.not_mas",
             Self::Slow(_) => "mas.slow",
             Self::Broken => "mas.broken",
@@ -119,6 +123,7 @@ impl MasError {
             | Self::Redirected(_)
             | Self::Limited(_)
             | Self::Unsupported
+            | Self::Unwell(_)
             | Self::Rejected { .. } => false,
             Self::Failed { .. }
             | Self::FailedLater { .. }
@@ -195,6 +200,10 @@ impl MasError {
             Self::FailedLater { .. } => (
                 format!("{server} failed while it answered."),
                 "What came is shown; send it again if you like.",
+            ),
+            Self::Unwell(status) => (
+                format!("{server} says that it is not well (HTTP {status})."),
+                "Look into the log of MAS; it is asked again every few seconds.",
             ),
             Self::NotMas(reason) => (
                 format!("{server} answers, but is no MAS ({reason})."),

@@ -196,7 +196,8 @@ impl Found {
         }
         let their_id = fields.name(&["agent_id", "id"]);
         let name = fields.name(&["display_name", "agent_name", "name", "agent", "source"]);
-        let state = match fields.text(&["status", "state"], NAME).as_deref() {
+        let word = fields.text(&["status", "state"], NAME);
+        let state = match word.as_deref() {
             Some("invoked" | "started" | "pending") => AgentState::Invoked,
             Some("processing" | "running" | "in_progress" | "busy") => AgentState::Processing,
             Some("completed" | "success" | "done" | "ok") => AgentState::Completed,
@@ -209,7 +210,10 @@ impl Found {
             their_id,
             action: fields.words(&["action", "task", "category"], TEXT),
             state,
-            said: fields.text(&["feedback", "message", "result"], TEXT),
+            // A word that we do not know is all that it says.
+            said: fields
+                .text(&["feedback", "message", "result"], TEXT)
+                .or_else(|| word.filter(|_| state == AgentState::Unknown)),
         }));
     }
 
@@ -241,6 +245,32 @@ impl Found {
         self.left_out += 1;
         false
     }
+}
+
+/// What MAS told without being asked, if it is about an agent or about memory. Which fields say what is done with memory
+/// is nowhere laid down.
+pub(super) fn pushed(message: &str) -> Option<What> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let fields = Fields::of(&message)?;
+    // What it is about stands inside; a build that has it outside is understood as well.
+    let inner = fields.get("data").filter(|data| data.is_object()).unwrap_or(&message);
+    let (mut found, mut told) = (Found::default(), Vec::new());
+    match fields.get("type")?.as_str()? {
+        "agent_status" => found.agent(inner, AgentState::Unknown, &mut told),
+        "memory_update" => {
+            let inner = Fields::of(inner)?;
+            let kind = inner.name(&["kind", "operation", "action", "scope", "layer"]);
+            let used = match kind.as_deref() {
+                Some("read" | "recall" | "search" | "query") => MemoryUse::Read,
+                _ => MemoryUse::Write,
+            };
+            let kind = kind.unwrap_or_else(|| "memory_update".to_owned());
+            let said = inner.text(&["message", "description", "content", "key"], TEXT);
+            found.memory(used, &kind, inner.count("count").unwrap_or(1), said, &mut told);
+        }
+        _ => {}
+    }
+    told.pop()
 }
 
 /// A foreign word inside a sentence of ours.

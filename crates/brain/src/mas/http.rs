@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use net::{Client, ConnectError, HeaderName, HttpError, Limits, Response};
+use net::{Client, ConnectError, HeaderName, HttpError, Limits, Opening, Response, UpgradeError, WebSocket};
 use serde_json::Value;
 
 use super::{address::MasAddress, error::MasError, token::ServiceToken};
@@ -44,12 +44,30 @@ impl Http {
     /// # Errors
     /// One for which [`MasError::is_unreached`] holds as long as nothing was sent.
     pub(super) async fn ask(&self, path: &str, body: Option<&Value>) -> Result<Response, MasError> {
-        let (target, limits) = (self.address.target(path), Limits::whole(self.limit));
+        self.ask_within(path, body, self.limit).await
+    }
+
+    /// The same in less time.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) async fn ask_within(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Response, MasError> {
+        let (target, limits) = (self.address.target(path), Limits::whole(limit.min(self.limit)));
         let answer = match body {
             Some(body) => self.client.post(&target, body.to_string(), limits).await,
             None => self.client.get(&target, limits).await,
         };
         answer.map_err(MasError::from)
+    }
+
+    /// Opens a WebSocket.
+    pub(super) async fn open(&self, path: &str, opening: &Opening) -> Result<WebSocket, UpgradeError> {
+        self.client.open(&self.address.target(path), opening).await
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -15,6 +16,10 @@ use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
     time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
 };
 
 pub const STREAM: &str = "/voice/brain/stream";
@@ -32,6 +37,8 @@ pub struct Reply {
     body: Vec<Piece>,
     /// Instead of an answer.
     raw: Option<Vec<u8>>,
+    /// Whether it opens a WebSocket, on which each piece is a message.
+    socket: bool,
 }
 
 /// A part of a body.
@@ -55,7 +62,7 @@ impl Reply {
 
     /// A body of any kind.
     pub fn of(status: u16, kind: &str, body: Vec<Piece>) -> Self {
-        Self { status, head: vec![("content-type".into(), kind.into())], body, raw: None }
+        Self { status, head: vec![("content-type".into(), kind.into())], body, raw: None, socket: false }
     }
 
     /// Server-sent events.
@@ -87,7 +94,13 @@ impl Reply {
 
     /// No HTTP at all.
     pub fn raw(bytes: &[u8]) -> Self {
-        Self { status: 0, head: Vec::new(), body: Vec::new(), raw: Some(bytes.to_vec()) }
+        Self { status: 0, head: Vec::new(), body: Vec::new(), raw: Some(bytes.to_vec()), socket: false }
+    }
+
+    /// A WebSocket as those that push: after its greeting these messages, then nothing. Answers signs of life.
+    pub fn socket(mut messages: Vec<Piece>) -> Self {
+        messages.insert(0, Piece::text(&json!({ "type": "connected", "message": "m" }).to_string()));
+        Self { socket: true, ..Self::of(101, "", messages) }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -136,6 +149,7 @@ struct State {
     replies: HashMap<String, VecDeque<Reply>>,
     requests: Vec<Request>,
     model_calls: usize,
+    signs_of_life: usize,
 }
 
 /// The server. Paths that it was not told of are missing, as in a build that does not have them.
@@ -149,7 +163,12 @@ pub struct StandIn {
 
 impl StandIn {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::start_at(0).await
+    }
+
+    /// At a port where there was one before.
+    pub async fn start_at(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<Mutex<State>>::default();
         let holds = Arc::new(Semaphore::new(0));
@@ -198,6 +217,16 @@ impl StandIn {
         self.state.lock().unwrap().model_calls
     }
 
+    /// How many signs of life came over sockets.
+    pub fn signs_of_life(&self) -> usize {
+        self.state.lock().unwrap().signs_of_life
+    }
+
+    /// How often a path was asked for.
+    pub fn times(&self, path: &str) -> usize {
+        self.asked().iter().filter(|asked| *asked == path).count()
+    }
+
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()
     }
@@ -235,7 +264,7 @@ async fn serve(stream: TcpStream, state: &Mutex<State>, holds: &Semaphore) -> st
     let path = request.path().to_owned();
     let reply = {
         let mut state = state.lock().unwrap();
-        state.requests.push(request);
+        state.requests.push(request.clone());
         let reply = match state.replies.get_mut(&path) {
             Some(replies) if replies.len() > 1 => replies.pop_front().unwrap(),
             Some(replies) => replies[0].clone(),
@@ -247,6 +276,9 @@ async fn serve(stream: TcpStream, state: &Mutex<State>, holds: &Semaphore) -> st
     if let Some(raw) = reply.raw {
         stream.write_all(&raw).await?;
         return stream.shutdown().await;
+    }
+    if reply.socket {
+        return push(stream, &request, reply.body, state, holds).await;
     }
     let mut head = format!("HTTP/1.1 {} Whatever\r\ntransfer-encoding: chunked\r\n", reply.status);
     for (name, value) in &reply.head {
@@ -266,6 +298,53 @@ async fn serve(stream: TcpStream, state: &Mutex<State>, holds: &Semaphore) -> st
     }
     stream.write_all(b"0\r\n\r\n").await?;
     stream.shutdown().await
+}
+
+async fn push(
+    mut stream: BufReader<TcpStream>,
+    request: &Request,
+    messages: Vec<Piece>,
+    state: &Mutex<State>,
+    holds: &Semaphore,
+) -> std::io::Result<()> {
+    let accept = derive_accept_key(request.header("sec-websocket-key").unwrap().as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Whatever\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let (mut to, mut from) = WebSocketStream::from_raw_socket(stream, Role::Server, None).await.split();
+    let (sign, mut signs) = mpsc::unbounded_channel();
+    let hearing = async {
+        while let Some(Ok(message)) = from.next().await {
+            if message.to_text().is_ok_and(|text| text.contains("ping")) {
+                state.lock().unwrap().signs_of_life += 1;
+                sign.send(()).unwrap();
+            }
+        }
+    };
+    let saying = async {
+        for piece in messages {
+            match piece {
+                Piece::Bytes(text) => to.send(Message::text(String::from_utf8(text).unwrap())).await.unwrap(),
+                Piece::Hold => holds.acquire().await.unwrap().forget(),
+                Piece::Forever(text) => loop {
+                    let message = Message::text(String::from_utf8(text.clone()).unwrap());
+                    if to.send(message).await.is_err() {
+                        return;
+                    }
+                },
+                Piece::HangUp => return,
+            }
+        }
+        while signs.recv().await.is_some() {
+            let _ = to.send(Message::text(r#"{"type":"pong"}"#)).await;
+        }
+    };
+    tokio::select! {
+        () = hearing => {}
+        () = saying => {}
+    }
+    Ok(())
 }
 
 async fn chunk(stream: &mut BufReader<TcpStream>, bytes: &[u8]) -> std::io::Result<()> {
