@@ -1,148 +1,49 @@
-//! Conversations and their turns, in SQLite.
+//! The history as it is written: conversations and their turns, in SQLite. [`Archive`](crate::Archive) looks back at it.
 //!
 //! A turn is written before it is shown. Writing is upserting: a turn of Moshi's grows with every piece of text, and
 //! the whole row is replaced each time.
 
+pub(crate) mod deletion;
+pub(crate) mod layout;
+
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
+use rusqlite::{Connection, OptionalExtension, params};
 
+use self::layout::LAYOUT;
 use crate::{
-    database::{DatabaseError, Layout},
+    database::DatabaseError,
     set_aside::SetAside,
+    turn::{Conversation, Turn, place, places},
 };
 
-const LAYOUT: Layout = Layout {
-    migrations: &[
-        "
-    CREATE TABLE conversations (
-        id TEXT PRIMARY KEY,
-        started_ms INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE turns (
-        conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        speaker TEXT NOT NULL,
-        source TEXT NOT NULL,
-        text TEXT NOT NULL,
-        at_ms INTEGER NOT NULL,
-        open INTEGER NOT NULL,
-        PRIMARY KEY (conversation, number)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX conversations_by_start ON conversations (started_ms);
-",
-        "
-    ALTER TABLE turns ADD COLUMN delivery TEXT;
-    ALTER TABLE turns ADD COLUMN note TEXT;
-",
-    ],
-    probes: &[
-        "SELECT id, started_ms FROM conversations",
-        "SELECT conversation, number, speaker, source, text, at_ms, open, delivery, note FROM turns",
-    ],
-};
-
-/// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaker {
-    /// The person at this computer.
-    Person,
-    /// Moshi.
-    Moshi,
-    /// The agent system behind it.
-    Brain,
-}
-
-/// How a turn came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// By keyboard.
-    Typed,
-    /// From the person's voice.
-    Heard,
-    /// In Moshi's voice.
-    Spoken,
-    /// As text from the brain.
-    Written,
-}
-
-/// What became of a turn on its way to the brain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// It waits to be sent.
-    Waiting,
-    /// It was sent. Whether it arrived is not known yet.
-    Sent,
-    /// The brain has answered it.
-    Delivered,
-    /// It could not be delivered; [`Turn::note`] says why.
-    Failed,
-}
-
-/// One turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// Its place in the conversation, and its identity there.
-    pub number: u64,
-    /// Who speaks.
-    pub speaker: Speaker,
-    /// How it came.
-    pub source: Source,
-    /// What was said, so far.
-    pub text: String,
-    /// When it began, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// Whether it still grows.
-    pub open: bool,
-    /// What became of it on its way to the brain; none for turns that are not meant for it.
-    pub delivery: Option<Delivery>,
-    /// Why it could not be delivered; for a turn of the brain's, who wrote it as the brain says.
-    pub note: Option<String>,
-}
-
-/// A conversation without its turns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
-    /// Its identity.
-    pub id: String,
-    /// When it began, in milliseconds since 1970.
-    pub started_ms: i64,
-}
-
-impl Conversation {
-    /// A new one that begins at `now_ms`, in milliseconds since 1970. It is kept with its first turn.
-    #[must_use]
-    pub fn begin(now_ms: i64) -> Self {
-        Self { id: Uuid::now_v7().to_string(), started_ms: now_ms }
-    }
-}
-
-/// The database.
+/// The database, for whoever writes it.
 #[derive(Debug)]
 pub struct History {
     db: Connection,
 }
 
 impl History {
-    /// Opens or makes the database. One that is broken is set aside, which is reported beside it.
+    /// Opens or makes the database. One that is broken is set aside, which is reported beside it. Turns that still grew
+    /// when the program ended are closed.
     ///
     /// # Errors
     /// Any [`DatabaseError`]; a database of a later version is left alone.
     pub fn open(path: &Path) -> Result<(Self, Option<SetAside>), DatabaseError> {
         let (db, aside) = LAYOUT.open(path)?;
+        db.execute("UPDATE turns SET open = 0 WHERE open", [])?;
         Ok((Self { db }, aside))
     }
 
-    /// The conversation that began last.
+    /// The conversation in which something was said last.
     ///
     /// # Errors
     /// Any [`DatabaseError`].
     pub fn latest(&self) -> Result<Option<Conversation>, DatabaseError> {
-        let read = |row: &Row<'_>| Ok(Conversation { id: row.get(0)?, started_ms: row.get(1)? });
         let mut statement = self.db.prepare_cached(
-            "SELECT id, started_ms FROM conversations ORDER BY started_ms DESC, id DESC LIMIT 1",
+            "SELECT id, started_ms FROM conversations ORDER BY last_ms DESC, key DESC LIMIT 1",
         )?;
+        let read = |row: &rusqlite::Row<'_>| Ok(Conversation { id: row.get(0)?, started_ms: row.get(1)? });
         Ok(statement.query_row([], read).optional()?)
     }
 
@@ -151,30 +52,33 @@ impl History {
     /// # Errors
     /// Any [`DatabaseError`].
     pub fn put(&mut self, conversation: &Conversation, turns: &[Turn]) -> Result<(), DatabaseError> {
+        let Some(last_ms) = turns.iter().map(|turn| turn.at_ms).max() else { return Ok(()) };
         let transaction = self.db.transaction()?;
         transaction
             .prepare_cached(
-                "INSERT INTO conversations (id, started_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                "INSERT INTO conversations (id, started_ms, last_ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (id) DO UPDATE SET last_ms = excluded.last_ms WHERE last_ms < excluded.last_ms",
             )?
-            .execute(params![conversation.id, conversation.started_ms])?;
+            .execute(params![conversation.id, conversation.started_ms, last_ms])?;
+        let key: i64 = transaction
+            .prepare_cached("SELECT key FROM conversations WHERE id = ?1")?
+            .query_row([&conversation.id], |row| row.get(0))?;
         {
             let mut statement = transaction.prepare_cached(
-                "INSERT INTO turns (conversation, number, speaker, source, text, at_ms, open,
-                                    delivery, note)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 ON CONFLICT (conversation, number) DO UPDATE SET text = excluded.text, open = excluded.open,
+                "INSERT INTO turns (place, speaker, source, text, at_ms, open, delivery, note)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (place) DO UPDATE SET text = excluded.text, open = excluded.open,
                      delivery = excluded.delivery, note = excluded.note",
             )?;
             for turn in turns {
                 statement.execute(params![
-                    conversation.id,
-                    i64::try_from(turn.number).unwrap_or(i64::MAX),
-                    speaker_name(turn.speaker),
-                    source_name(turn.source),
+                    place(key, turn.number),
+                    turn.speaker,
+                    turn.source,
                     turn.text,
                     turn.at_ms,
                     turn.open,
-                    turn.delivery.map(delivery_name),
+                    turn.delivery,
                     turn.note,
                 ])?;
             }
@@ -183,93 +87,42 @@ impl History {
         Ok(())
     }
 
-    /// Deletes a conversation with its turns; does nothing if it is not there.
+    /// Deletes a conversation with all its turns and leaves no trace of it in the database; does nothing if it is not
+    /// there.
     ///
     /// # Errors
     /// Any [`DatabaseError`].
     pub fn delete(&mut self, conversation: &str) -> Result<(), DatabaseError> {
-        self.db.execute("DELETE FROM conversations WHERE id = ?1", params![conversation])?;
-        Ok(())
+        match conversation_key(&self.db, conversation)? {
+            Some(key) => deletion::delete(&mut self.db, key),
+            None => Ok(()),
+        }
     }
 
-    /// The last `most` turns of a conversation, oldest first. A turn that was still growing when the program ended is
-    /// closed.
+    /// The last `most` turns of a conversation, oldest first.
     ///
     /// # Errors
     /// Any [`DatabaseError`].
     pub fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Turn>, DatabaseError> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT number, speaker, source, text, at_ms, delivery, note FROM turns WHERE conversation = ?1
-             ORDER BY number DESC LIMIT ?2",
-        )?;
+        let Some(key) = conversation_key(&self.db, conversation)? else { return Ok(Vec::new()) };
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT {} FROM turns WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT ?3",
+            Turn::COLUMNS
+        ))?;
+        let (first, last) = places(key);
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![conversation, most], read_turn)?;
-        let mut turns = rows.collect::<Result<Vec<_>, _>>()?;
+        let mut turns =
+            statement.query_map([first, last, most], Turn::read)?.collect::<Result<Vec<_>, _>>()?;
         turns.reverse();
         Ok(turns)
     }
 }
 
-fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
-    let odd = |column: usize, text: &str| {
-        let kind = rusqlite::types::Type::Text;
-        rusqlite::Error::FromSqlConversionFailure(column, kind, format!("\"{text}\" is not known").into())
-    };
-    let number: i64 = row.get(0)?;
-    let speaker: String = row.get(1)?;
-    let source: String = row.get(2)?;
-    let delivery: Option<String> = row.get(5)?;
-    Ok(Turn {
-        number: u64::try_from(number).unwrap_or(0),
-        speaker: speaker_named(&speaker).ok_or_else(|| odd(1, &speaker))?,
-        source: source_named(&source).ok_or_else(|| odd(2, &source))?,
-        text: row.get(3)?,
-        at_ms: row.get(4)?,
-        open: false,
-        delivery: delivery
-            .map(|delivery| delivery_named(&delivery).ok_or_else(|| odd(5, &delivery)))
-            .transpose()?,
-        note: row.get(6)?,
-    })
-}
-
-const SPEAKERS: [(Speaker, &str); 3] =
-    [(Speaker::Person, "person"), (Speaker::Moshi, "moshi"), (Speaker::Brain, "brain")];
-const SOURCES: [(Source, &str); 4] = [
-    (Source::Typed, "typed"),
-    (Source::Heard, "heard"),
-    (Source::Spoken, "spoken"),
-    (Source::Written, "written"),
-];
-const DELIVERIES: [(Delivery, &str); 4] = [
-    (Delivery::Waiting, "waiting"),
-    (Delivery::Sent, "sent"),
-    (Delivery::Delivered, "delivered"),
-    (Delivery::Failed, "failed"),
-];
-
-fn speaker_name(speaker: Speaker) -> &'static str {
-    SPEAKERS.iter().find(|(s, _)| *s == speaker).map_or("", |(_, name)| name)
-}
-
-fn speaker_named(name: &str) -> Option<Speaker> {
-    SPEAKERS.iter().find(|(_, n)| *n == name).map(|(speaker, _)| *speaker)
-}
-
-fn source_name(source: Source) -> &'static str {
-    SOURCES.iter().find(|(s, _)| *s == source).map_or("", |(_, name)| name)
-}
-
-fn source_named(name: &str) -> Option<Source> {
-    SOURCES.iter().find(|(_, n)| *n == name).map(|(source, _)| *source)
-}
-
-fn delivery_name(delivery: Delivery) -> &'static str {
-    DELIVERIES.iter().find(|(d, _)| *d == delivery).map_or("", |(_, name)| name)
-}
-
-fn delivery_named(name: &str) -> Option<Delivery> {
-    DELIVERIES.iter().find(|(_, n)| *n == name).map(|(delivery, _)| *delivery)
+/// The key of a conversation, if it is there.
+pub(crate) fn conversation_key(db: &Connection, id: &str) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT key FROM conversations WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
 }
 
 #[cfg(test)]
@@ -277,7 +130,7 @@ mod tests {
     use std::{fs, path::PathBuf};
 
     use super::*;
-    use crate::set_aside::beside;
+    use crate::{Source, Speaker, set_aside::beside};
 
     fn turn(number: u64, text: &str, open: bool) -> Turn {
         Turn {

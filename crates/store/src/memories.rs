@@ -13,7 +13,7 @@ use crate::{
 };
 
 const LAYOUT: Layout = Layout {
-    migrations: &["
+    migrations: &[&["
         CREATE TABLE memories (
             key INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
@@ -37,7 +37,7 @@ const LAYOUT: Layout = Layout {
         CREATE TRIGGER memory_goes AFTER DELETE ON memories BEGIN
             INSERT INTO memories_text (memories_text, rowid, text) VALUES ('delete', OLD.key, OLD.text);
         END;
-    "],
+    "]],
     probes: &["SELECT key, id, text, conversation, at_ms FROM memories", "SELECT rowid FROM memories_text"],
 };
 
