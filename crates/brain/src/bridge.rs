@@ -9,11 +9,13 @@
 mod address;
 mod attribution;
 mod calls;
+mod capabilities;
 mod error;
 mod events;
 mod http;
 mod link;
 mod reply;
+mod setup;
 mod turn;
 
 use std::{
@@ -31,11 +33,14 @@ use wire::bridge::FromBridge;
 
 pub use self::{
     address::{BridgeAddress, BridgeAddressError},
+    capabilities::Capabilities,
     error::BridgeError,
+    events::{BridgeEvent, Who},
+    setup::{BridgeVoice, Limits, Setup},
 };
 use self::{error::Asked, events::Events, http::Http, link::Link, turn::Say};
-use crate::{Answer, Brain, Failure, Turn, What, interface::Teller};
-pub use wire::bridge::{AudioForm, Health, History, LocalStt, SessionTurn};
+use crate::{Answer, Brain, Failure, Turn, interface::Teller};
+pub use wire::bridge::{AudioForm, GpuProfile, Health, History, LocalStt, SessionTurn};
 
 /// What may wait to be taken of what a bridge tells. A reply that it speaks comes at once, in packets of 20 ms.
 const EVENTS: usize = 1_024;
@@ -43,190 +48,6 @@ const EVENTS: usize = 1_024;
 const SOUND: usize = 50;
 /// Turns that may wait.
 const TURNS: usize = 4;
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// A question over HTTP. Old bridges wait for their database before they answer.
-    pub request: Duration,
-    /// From the opening of the socket until Moshi is there. It may have to load, and to read its persona.
-    pub handshake: Duration,
-    /// From the words of a turn to the end of its reply.
-    pub reply: Duration,
-    /// Behind a prepared sentence, until the reply of MAS. Bridges that have such give MAS 8 s.
-    pub second_reply: Duration,
-    /// Before a lost connection is tried again for the first time; each time after that it is twice as long.
-    pub first_retry: Duration,
-    /// The longest that this becomes.
-    pub last_retry: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            request: Duration::from_secs(30),
-            handshake: Duration::from_secs(240),
-            reply: Duration::from_secs(30),
-            second_reply: Duration::from_secs(9),
-            first_retry: Duration::from_millis(500),
-            last_retry: Duration::from_secs(10),
-        }
-    }
-}
-
-/// One of the voices that bridges know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BridgeVoice {
-    /// MYCA's.
-    #[default]
-    Myca,
-    /// Moshika's.
-    Moshika,
-}
-
-impl BridgeVoice {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Myca => "myca",
-            Self::Moshika => "moshika",
-        }
-    }
-}
-
-/// What a bridge is asked for.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// Where it is.
-    pub address: BridgeAddress,
-    /// The conversation; every connection goes on with it.
-    pub conversation: String,
-    /// The name under which the person is remembered.
-    pub user: String,
-    /// In which voice.
-    pub voice: BridgeVoice,
-    /// Whether replies to typed turns are to be spoken, where the bridge can. Such a bridge does not keep what was
-    /// typed then.
-    pub speaks_replies: bool,
-    /// How long things may take.
-    pub limits: Limits,
-}
-
-/// What a bridge can do, as far as it has shown it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Capabilities {
-    /// It says when it is there, and takes typed words before Moshi is there.
-    pub takes_words_early: bool,
-    /// It recognises speech itself and has no Moshi. All words are its own then.
-    pub does_without_moshi: bool,
-    /// It answers turns with a prepared sentence at once; the reply of MAS follows, if it comes in time.
-    pub prepared_replies: bool,
-    /// It speaks replies of MAS itself, in packets that are no Ogg.
-    pub speaks_replies: bool,
-}
-
-impl Capabilities {
-    /// Learns from a message.
-    fn learn(&mut self, message: &FromBridge) {
-        match message {
-            FromBridge::BridgeReady { local_stt_mode, .. } => {
-                self.takes_words_early = true;
-                self.without_moshi(*local_stt_mode);
-            }
-            FromBridge::MoshiReady { local_stt_mode, .. } => self.without_moshi(*local_stt_mode),
-            FromBridge::TtsStreamStart { .. } | FromBridge::Audio { form: AudioForm::OpusPacket, .. } => {
-                self.speaks_replies = true;
-            }
-            _ => {}
-        }
-    }
-
-    /// The builds that say whether they do without Moshi are those that have prepared replies.
-    fn without_moshi(&mut self, said: Option<bool>) {
-        if let Some(said) = said {
-            self.prepared_replies = true;
-            self.does_without_moshi = said;
-        }
-    }
-}
-
-/// Who says something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    /// Moshi: pieces of words, a space in front of where one begins.
-    Moshi,
-    /// MAS, or the bridge in its place: words with a space behind them, or whole sentences.
-    Mas,
-    /// The person, as the bridge's recogniser understood.
-    Person,
-}
-
-/// What a bridge tells. What belongs to a typed turn is told by its [`Answer`] instead.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BridgeEvent {
-    /// The bridge is reached.
-    Opened {
-        /// The session, as it calls it.
-        session: String,
-    },
-    /// It has shown something more that it can do.
-    Capable(Capabilities),
-    /// It is there, and Moshi may not be. Older bridges do not say so.
-    Ready {
-        /// The file of the voice that it chose.
-        voice_prompt: Option<String>,
-    },
-    /// It knows the conversation from earlier.
-    History {
-        /// Turns that it knows.
-        turns: u64,
-    },
-    /// Moshi listens: a new Ogg stream may begin.
-    MoshiReady {
-        /// The number of this call, for [`Bridge::send_audio`].
-        call: u64,
-        /// From the opening of the socket until now.
-        after: Duration,
-    },
-    /// Words.
-    Words {
-        /// Whose.
-        who: Who,
-        /// As they came.
-        text: String,
-    },
-    /// A reply of MAS to something that was not typed here, as the bridge would hand it to Moshi. Moshi cannot say it.
-    Injection {
-        /// The reply, or its beginning.
-        text: String,
-    },
-    /// Sound to be played.
-    Audio {
-        /// What the bytes are. It may change from event to event.
-        form: AudioForm,
-        /// Ogg pages, or one packet.
-        bytes: Bytes,
-    },
-    /// The bridge begins to speak: [`AudioForm::OpusPacket`]s follow faster than they are heard.
-    Speech {
-        /// How many.
-        packets: Option<u64>,
-    },
-    /// The bridge believes that the person interrupted. Most are wrong about it.
-    BargeIn,
-    /// What the bridge's recogniser does.
-    Hears(LocalStt),
-    /// For the panels.
-    Told(What),
-    /// The connection is over, or none came about. It is tried again by itself.
-    Lost {
-        /// Why.
-        failure: Failure,
-        /// After how long it is tried again.
-        again: Duration,
-    },
-    /// So many events found no room before this one.
-    LeftOut(u64),
-}
 
 /// A handle to one bridge. Clones are the same connection, which ends with the last of them or with [`Bridge::close`].
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ mod printer;
 use std::{env, process::ExitCode};
 
 use brain::{
-    Brain, Came, Mas, Outcome, Turn, What,
+    Brain, Bridge, Came, Mas, Outcome, Turn, What, bridge,
+    bridge::BridgeAddress,
     mas::{Limits, MasAddress, ServiceToken},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ pub(crate) struct Args {
     /// Who answers
     #[arg(long, value_enum, default_value_t = Who::Mas)]
     brain: Who,
-    /// Where it is, for example http://127.0.0.1:8001
+    /// Where it is, for example http://127.0.0.1:8001, or ws://127.0.0.1:8999 for a bridge
     #[arg(long, value_name = "URL")]
     address: String,
     /// The conversation that this belongs to; without it a new one begins
@@ -47,16 +48,35 @@ pub(crate) struct Args {
 enum Who {
     /// A MAS; its service token, if it wants one, is taken from the environment variable `MYCA_MAS_TOKEN`
     Mas,
+    /// A PersonaPlex Bridge, and through it the MAS that it knows
+    Bridge,
+}
+
+/// Somebody who answers, ready to be asked.
+enum Asked {
+    Mas(Mas),
+    Bridge(Bridge),
+}
+
+impl Asked {
+    fn brain(&self) -> &dyn Brain {
+        match self {
+            Self::Mas(mas) => mas,
+            Self::Bridge(bridge) => bridge,
+        }
+    }
+
+    /// Says goodbye.
+    async fn leave(&self) {
+        match self {
+            Self::Mas(_) => {}
+            // Its Moshi is free for others then.
+            Self::Bridge(bridge) => bridge.close().await,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let (brain, turn) = match prepare(args) {
-        Ok(prepared) => prepared,
-        Err(sentence) => {
-            eprintln!("{sentence}");
-            return ExitCode::FAILURE;
-        }
-    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -64,18 +84,53 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(ask(brain.as_ref(), turn, args.json));
+    let code = runtime.block_on(async {
+        let (asked, turn) = match prepare(args) {
+            Ok(prepared) => prepared,
+            Err(sentence) => {
+                eprintln!("{sentence}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let code = ask(asked.brain(), turn, args.json).await;
+        asked.leave().await;
+        code
+    });
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
     code
 }
 
-fn prepare(args: &Args) -> Result<(Box<dyn Brain>, Turn), String> {
+/// Connects to a bridge already; that goes on in the runtime.
+fn prepare(args: &Args) -> Result<(Asked, Turn), String> {
     let conversation = args.conversation.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     let turn = Turn::new(&conversation, &args.user, &args.text, Came::Typed)
         .map_err(|error| format!("This cannot be sent: {error}."))?;
-    let Who::Mas = args.brain;
-    let address = MasAddress::parse(&args.address).map_err(|error| {
+    let asked = match args.brain {
+        Who::Mas => Asked::Mas(mas(&args.address)?),
+        Who::Bridge => {
+            let address = BridgeAddress::parse(&args.address).map_err(|error| {
+                format!(
+                    "The address cannot be used: {error}. Write it like ws://127.0.0.1:8999 or wss://gpu.example."
+                )
+            })?;
+            // What it tells beside the turn belongs to a conversation with Moshi.
+            let (bridge, _) = Bridge::start(bridge::Setup {
+                address,
+                conversation,
+                user: args.user.clone(),
+                voice: bridge::BridgeVoice::default(),
+                speaks_replies: false,
+                limits: bridge::Limits::default(),
+            });
+            Asked::Bridge(bridge)
+        }
+    };
+    Ok((asked, turn))
+}
+
+fn mas(address: &str) -> Result<Mas, String> {
+    let address = MasAddress::parse(address).map_err(|error| {
         format!(
             "The address cannot be used: {error}. Write it like http://127.0.0.1:8001 or https://mas.example."
         )
@@ -87,7 +142,7 @@ fn prepare(args: &Args) -> Result<(Box<dyn Brain>, Turn), String> {
                 .map_err(|error| format!("{TOKEN} cannot be used: {error}."))?,
         ),
     };
-    Ok((Box::new(Mas::new(address, token, Limits::default())), turn))
+    Ok(Mas::new(address, token, Limits::default()))
 }
 
 async fn ask(brain: &dyn Brain, turn: Turn, json: bool) -> ExitCode {

@@ -18,7 +18,7 @@ pub(super) struct ReplyParts {
     prepared: Option<String>,
     /// Whether the reply was told in one piece, so that its words say nothing new.
     in_one_piece: bool,
-    is_full: bool,
+    is_cut: bool,
 }
 
 /// What is to be told.
@@ -31,9 +31,14 @@ pub(super) enum Part {
 }
 
 impl ReplyParts {
-    /// Whether the reply was longer than what is taken.
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
+    /// Whether there may be more of the reply than what was given out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Whether the reply came word by word, so that one that was lost is missing.
+    pub(super) fn is_made_of_words(&self) -> bool {
+        !self.in_one_piece && !self.prepared_first
     }
 
     /// The sentence that the bridge had ready, as long as there is nothing else.
@@ -72,7 +77,9 @@ impl ReplyParts {
     /// The question is over: what is left to be told.
     pub(super) fn ended(&mut self) -> Option<Part> {
         let beginning = self.beginning.take()?;
-        self.push(beginning)
+        let part = self.push(beginning);
+        self.is_cut = true;
+        part
     }
 
     /// Nothing follows the prepared sentence.
@@ -82,7 +89,7 @@ impl ReplyParts {
     }
 
     fn push(&mut self, mut words: String) -> Option<Part> {
-        if self.is_full {
+        if self.is_cut {
             return None;
         }
         // There is always room for the mark.
@@ -90,7 +97,7 @@ impl ReplyParts {
         if words.len() > room {
             words.truncate(words.floor_char_boundary(room));
             words.push_str(CUT_MARK);
-            self.is_full = true;
+            self.is_cut = true;
         }
         self.text.push_str(&words);
         Some(Part::Token(words))
@@ -125,6 +132,7 @@ mod tests {
         let mut without_words = ReplyParts::default();
         without_words.injected(cut.clone());
         assert_eq!(without_words.ended(), token(&cut));
+        assert!(without_words.is_cut(), "nobody knows whether that is all");
     }
 
     #[test]
@@ -146,6 +154,6 @@ mod tests {
         for _ in 0..3 {
             reply.words(&long);
         }
-        assert!(reply.is_full() && reply.text.len() <= REPLY && reply.text.ends_with(CUT_MARK));
+        assert!(reply.is_cut() && reply.text.len() <= REPLY && reply.text.ends_with(CUT_MARK));
     }
 }

@@ -271,8 +271,8 @@ impl Course<'_> {
         if self.text.is_empty() {
             return Err(Stop::Failed(BridgeError::Nothing, Asked::Perhaps));
         }
-        let lost_words = self.lost.words.load(Ordering::Relaxed);
-        self.reply(!lost_words && !self.parts.is_full(), canned).await?;
+        let lost_words = self.lost.words.load(Ordering::Relaxed) && self.parts.is_made_of_words();
+        self.reply(!lost_words && !self.parts.is_cut(), canned).await?;
         Ok(Outcome::Answered)
     }
 

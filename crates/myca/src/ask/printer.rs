@@ -48,7 +48,7 @@ impl Printer {
                     Canned::No => {}
                     Canned::Perhaps => self.note("This may be a prepared sentence: MAS does not say.", None),
                     Canned::Yes => {
-                        self.note("This is a prepared sentence: the model behind MAS failed.", None);
+                        self.note("This is a prepared sentence: no model has answered.", None);
                     }
                 }
             }
