@@ -19,6 +19,19 @@ const COMMANDS: &[&str] = &[
     "start_echo_test",
     "stop_echo_test",
     "dismiss_notice",
+    "retry_turn",
+    "cancel_answer",
+    "decide",
+    "find_conversations",
+    "resume_conversation",
+    "rename_conversation",
+    "delete_conversation",
+    "export_conversation",
+    "find_memories",
+    "edit_memory",
+    "forget_memory",
+    "set_mas_token",
+    "report",
 ];
 
 /// What the built window is made from, in `ui`.

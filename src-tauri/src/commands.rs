@@ -2,7 +2,7 @@
 
 use tauri::State;
 use tauri::ipc::Channel;
-use window::view::{Problem, Snapshot, UiEvent};
+use window::view::{ExportFormat, HistoryPage, MemoryPage, Problem, Snapshot, UiEvent};
 use window::{SettingsPatch, Window};
 
 use crate::marks;
@@ -64,4 +64,81 @@ pub(crate) async fn stop_echo_test(window: State<'_, Window>) -> Answer {
 #[tauri::command]
 pub(crate) async fn dismiss_notice(window: State<'_, Window>, id: String) -> Answer {
     window.dismiss_notice(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn retry_turn(window: State<'_, Window>, id: String) -> Answer {
+    window.retry_turn(&id).await
+}
+
+#[tauri::command]
+pub(crate) async fn cancel_answer(window: State<'_, Window>) -> Answer {
+    window.cancel_answer().await
+}
+
+#[tauri::command]
+pub(crate) async fn decide(window: State<'_, Window>, call: String, allowed: bool) -> Answer {
+    window.decide(&call, allowed).await
+}
+
+#[tauri::command]
+pub(crate) async fn find_conversations(
+    window: State<'_, Window>,
+    query: String,
+    offset: u32,
+) -> Answer<HistoryPage> {
+    window.find_conversations(query, offset).await
+}
+
+#[tauri::command]
+pub(crate) async fn resume_conversation(window: State<'_, Window>, id: String) -> Answer {
+    window.resume_conversation(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn rename_conversation(window: State<'_, Window>, id: String, title: String) -> Answer {
+    window.rename_conversation(id, title).await
+}
+
+#[tauri::command]
+pub(crate) async fn delete_conversation(window: State<'_, Window>, id: String) -> Answer {
+    window.delete_conversation(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn export_conversation(
+    window: State<'_, Window>,
+    id: String,
+    format: ExportFormat,
+) -> Answer<String> {
+    window.export_conversation(id, format).await
+}
+
+#[tauri::command]
+pub(crate) async fn find_memories(
+    window: State<'_, Window>,
+    query: String,
+    offset: u32,
+) -> Answer<MemoryPage> {
+    window.find_memories(query, offset).await
+}
+
+#[tauri::command]
+pub(crate) async fn edit_memory(window: State<'_, Window>, id: String, text: String) -> Answer {
+    window.edit_memory(id, text).await
+}
+
+#[tauri::command]
+pub(crate) async fn forget_memory(window: State<'_, Window>, id: String) -> Answer {
+    window.forget_memory(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_mas_token(window: State<'_, Window>, token: Option<String>) -> Answer {
+    window.set_mas_token(token).await
+}
+
+#[tauri::command]
+pub(crate) async fn report(window: State<'_, Window>) -> Answer<String> {
+    window.report().await
 }

@@ -68,6 +68,19 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
             commands::start_echo_test,
             commands::stop_echo_test,
             commands::dismiss_notice,
+            commands::retry_turn,
+            commands::cancel_answer,
+            commands::decide,
+            commands::find_conversations,
+            commands::resume_conversation,
+            commands::rename_conversation,
+            commands::delete_conversation,
+            commands::export_conversation,
+            commands::find_memories,
+            commands::edit_memory,
+            commands::forget_memory,
+            commands::set_mas_token,
+            commands::report,
         ])
         .build(tauri::generate_context!())?;
     let mut task = Some(task);
@@ -92,6 +105,8 @@ fn options(args: &Args) -> io::Result<Options> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: args.host.clone(),
         program: companion("myca")?,
+        memories: paths.memories(),
+        exports: paths.exports().to_path_buf(),
     })
 }
 

@@ -44,6 +44,7 @@ pub fn typescript() -> String {
         view::Theme,
         view::Settings,
         SettingsPatch,
+        view::Pane,
         view::NoticeLevel,
         view::Notice,
         view::EchoTestState,

@@ -5,14 +5,20 @@
 //! [state](state) whose transitions are pure. The desktop shell and the tests stand in front of the same interface.
 
 mod bindings;
+mod brains;
 mod echo_test;
 mod outbox;
+mod past;
+mod report;
 mod settings;
 mod state;
 mod task;
+mod tools;
 mod translate;
 pub mod view;
+mod wish;
 
 pub use bindings::typescript;
 pub use settings::SettingsPatch;
-pub use task::{Options, Sink, Window};
+pub use task::Options;
+pub use wish::{Sink, Window};

@@ -92,6 +92,7 @@ impl SettingsPatch {
                 new.trim().clone_into(setting);
             }
         }
+        crate::brains::check(&after)?;
         let asks_a_host = (&after.host_address, &after.persona, &after.voice)
             != (&before.host_address, &before.persona, &before.voice);
         if asks_a_host {

@@ -7,9 +7,9 @@ use store::Settings;
 use crate::{
     settings, translate,
     view::{
-        self, AppInfo, BrainKind, Call, Devices, EchoTest, EchoTestState, Latency, Light, LightId,
-        LightState, Log, LogLevel, LogSource, Notice, NoticeLevel, Panels, Phase, Route, Signal, Snapshot,
-        Stage, StageTime, Turn, UiEvent,
+        self, AppInfo, BrainKind, BrainState, Call, Devices, EchoTest, EchoTestState, Latency, Light,
+        LightId, LightState, Log, LogLevel, LogSource, Notice, NoticeLevel, Panels, Phase, Route, Signal,
+        Snapshot, Stage, StageTime, Turn, UiEvent,
     },
 };
 
@@ -141,6 +141,12 @@ impl State {
 
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Whether the brain is at work on a turn.
+    pub(crate) fn is_thinking(&self) -> bool {
+        let state = self.snapshot.panels.brain.state;
+        matches!(state, BrainState::Thinking | BrainState::Waiting | BrainState::Streaming)
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -1,23 +1,37 @@
 //! The task behind the window: it takes wishes and happenings in order, steps the state, and sends what changed in
 //! batches.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use audio::{ConnectSystem, DeviceId, DeviceWatch, Direction, Listed, SoundConfig};
+use brain::{
+    What,
+    mas::{News, Watch},
+};
 use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource};
-use store::{SettingsError, SettingsFile};
+use store::{Archive, SettingsError, SettingsFile};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    echo_test::{self, EchoTest, News},
+    brains::{self, Brains},
+    echo_test::{self, EchoTest, News as EchoNews},
     outbox::Outbox,
+    past::{self, Past},
     settings::{self, SettingsPatch},
-    state::{Change, State, has_sound},
-    view::{self, AppInfo, EchoTestState, NoticeLevel, Snapshot, UiEvent},
+    state::{Change, State, Thinks, has_sound},
+    tools,
+    view::{AppInfo, EchoTestState, NoticeLevel, UiEvent},
+    wish::{Answer, Sink, Window, Wish, WishSender, check_text},
 };
 
 /// Between two batches: 15 a second.
@@ -30,12 +44,6 @@ const WISHES: usize = 64;
 const EVENTS: usize = 1_024;
 /// Lists of devices that wait for the task. The watching thread waits when they are not taken.
 const LISTS: usize = 4;
-/// The longest text that can be typed at once, in characters.
-const LONGEST_TEXT: usize = 4_000;
-
-/// Takes batches of events. Returns `false` when there is nobody to take them any more.
-pub type Sink = Box<dyn Fn(Vec<UiEvent>) -> bool + Send>;
-
 /// What a window is made of.
 pub struct Options {
     /// Connects to the sound system.
@@ -54,30 +62,10 @@ pub struct Options {
     pub host: Option<String>,
     /// The program `myca`, for the echo test.
     pub program: PathBuf,
-}
-
-type Answer<T> = oneshot::Sender<T>;
-
-enum Wish {
-    Snapshot(Answer<Snapshot>),
-    Subscribe(Sink),
-    Talk(Answer<Result<(), Problem>>),
-    Stop,
-    Mute(bool),
-    Text(String, Answer<Result<(), Problem>>),
-    Change(SettingsPatch, Answer<Result<(), Problem>>),
-    NewConversation,
-    StartEchoTest(Answer<Result<(), Problem>>),
-    StopEchoTest,
-    Dismiss(String),
-    End,
-}
-
-/// The handle to everything behind the window. Cheap to clone; it all ends with [`Window::end`], or when the last one is
-/// gone.
-#[derive(Clone)]
-pub struct Window {
-    wishes: mpsc::Sender<Wish>,
+    /// The database of what the built-in brain remembers.
+    pub memories: PathBuf,
+    /// The folder for conversations that are wanted as files.
+    pub exports: PathBuf,
 }
 
 impl Window {
@@ -90,12 +78,24 @@ impl Window {
         let (to_events, events) = mpsc::channel(EVENTS);
         let (to_lists, lists) = mpsc::channel(LISTS);
         let connect = Arc::clone(&options.sound);
+        let (memories, memories_aside) = match past::open_memories(&options.memories) {
+            Ok((memories, aside)) => (Ok(Arc::new(Mutex::new(memories))), aside),
+            Err(problem) => (Err(problem), None),
+        };
+        let past = Arc::new(Past {
+            archive: options.history.as_deref().map(Archive::at),
+            memories: memories.as_ref().ok().cloned(),
+            exports: options.exports,
+        });
+        let tools = tools::all(&WishSender(wishes.downgrade()), past.archive.clone());
+        let brains = Brains { memories, tools };
+        let chosen = brains.choose(options.settings.get(), None);
         let (conversation, ending) = Conversation::start(
             conversation::Options {
                 history: options.history,
                 sound: sound_source(&options.sound),
                 devices: sound_config(options.settings.get()),
-                brain: None,
+                brain: Some(chosen.thinker),
             },
             to_events,
         )?;
@@ -107,12 +107,16 @@ impl Window {
         if let Some(host) = options.host {
             shown.host_address = host;
         }
-        let task = Task {
+        let mut task = Task {
             state: State::new(info, shown, unix_ms()),
             settings: options.settings,
             sound: options.sound,
             program: options.program,
             conversation,
+            brains,
+            watch: chosen.watch,
+            deletions: HashMap::new(),
+            new_conversation_next: false,
             echo: None,
             echo_handle: None,
             outbox: Outbox::default(),
@@ -120,97 +124,19 @@ impl Window {
             last_batch: Instant::now(),
             batches: 0,
         };
-        let aside = options.settings_aside;
+        let set_aside = [
+            options.settings_aside.map(|aside| ("settings", settings::were_broken(&aside))),
+            memories_aside.map(|aside| ("memories", past::were_broken(&aside))),
+        ];
+        let thinks = chosen.thinks;
         let task = tokio::spawn(async move {
-            task.run(wished, events, lists, aside).await;
+            task.begin(thinks, set_aside.into_iter().flatten());
+            task.run(wished, events, lists).await;
             // The watching thread may wait for its list to be taken; the queue is gone by now.
             let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
             let _ = ending.await;
         });
-        Ok((Self { wishes }, task))
-    }
-
-    /// Everything that is to be shown, now.
-    ///
-    /// # Errors
-    /// When the program is ending, as everywhere here.
-    pub async fn snapshot(&self) -> Result<Snapshot, view::Problem> {
-        self.ask(Wish::Snapshot).await
-    }
-
-    /// Sends events to `sink` from now on, in batches, at most 15 a second, and no longer to the one before.
-    pub async fn subscribe(&self, sink: Sink) -> Result<(), view::Problem> {
-        self.wish(Wish::Subscribe(sink)).await
-    }
-
-    /// Begins a call with the host that is set; ends the echo test.
-    pub async fn talk(&self) -> Result<(), view::Problem> {
-        self.ask(Wish::Talk).await?.map_err(Into::into)
-    }
-
-    /// Ends the call.
-    pub async fn stop(&self) -> Result<(), view::Problem> {
-        self.wish(Wish::Stop).await
-    }
-
-    /// Mutes or unmutes the microphone.
-    pub async fn set_muted(&self, muted: bool) -> Result<(), view::Problem> {
-        self.wish(Wish::Mute(muted)).await
-    }
-
-    /// Adds a typed turn.
-    ///
-    /// # Errors
-    /// A text that is too long.
-    pub async fn send_text(&self, text: String) -> Result<(), view::Problem> {
-        self.ask(|answer| Wish::Text(text, answer)).await?.map_err(Into::into)
-    }
-
-    /// Changes settings.
-    ///
-    /// # Errors
-    /// What is wrong with the change, which is not made then; or that it holds but cannot be kept.
-    pub async fn change_settings(&self, patch: SettingsPatch) -> Result<(), view::Problem> {
-        self.ask(|answer| Wish::Change(patch, answer)).await?.map_err(Into::into)
-    }
-
-    /// Leaves the conversation and begins a new one.
-    pub async fn new_conversation(&self) -> Result<(), view::Problem> {
-        self.wish(Wish::NewConversation).await
-    }
-
-    /// Starts the echo test.
-    ///
-    /// # Errors
-    /// While a call is under way.
-    pub async fn start_echo_test(&self) -> Result<(), view::Problem> {
-        self.ask(Wish::StartEchoTest).await?.map_err(Into::into)
-    }
-
-    /// Ends the echo test.
-    pub async fn stop_echo_test(&self) -> Result<(), view::Problem> {
-        self.wish(Wish::StopEchoTest).await
-    }
-
-    /// Takes a notice away.
-    pub async fn dismiss_notice(&self, id: String) -> Result<(), view::Problem> {
-        self.wish(Wish::Dismiss(id)).await
-    }
-
-    /// Ends everything, also while other handles are left: the call, the echo test, and when all is written the task.
-    pub async fn end(&self) {
-        // Where it cannot be sent it has ended already.
-        let _ = self.wish(Wish::End).await;
-    }
-
-    async fn wish(&self, wish: Wish) -> Result<(), view::Problem> {
-        self.wishes.send(wish).await.map_err(|_| ending())
-    }
-
-    async fn ask<T>(&self, wish: impl FnOnce(Answer<T>) -> Wish) -> Result<T, view::Problem> {
-        let (answer, answered) = oneshot::channel();
-        self.wish(wish(answer)).await?;
-        answered.await.map_err(|_| ending())
+        Ok((Self { wishes, past }, task))
     }
 }
 
@@ -220,6 +146,13 @@ struct Task {
     sound: Arc<dyn Fn() -> ConnectSystem + Send + Sync>,
     program: PathBuf,
     conversation: Handle,
+    brains: Brains,
+    /// Looks at the agent system, where one answers.
+    watch: Option<Watch>,
+    /// Who waits for which conversation to be deleted.
+    deletions: HashMap<String, Vec<Answer<Result<(), Problem>>>>,
+    /// Whether a new conversation begins when the answer that is under way has ended.
+    new_conversation_next: bool,
     echo: Option<EchoTest>,
     /// There while the echo test is heard.
     echo_handle: Option<Handle>,
@@ -230,17 +163,19 @@ struct Task {
 }
 
 impl Task {
+    fn begin(&mut self, thinks: Thinks, set_aside: impl IntoIterator<Item = (&'static str, Problem)>) {
+        self.step(Change::Brain(thinks));
+        for (id, problem) in set_aside {
+            self.step(Change::Notice(id, NoticeLevel::Warning, problem));
+        }
+    }
+
     async fn run(
         mut self,
         mut wished: mpsc::Receiver<Wish>,
         mut events: mpsc::Receiver<Event>,
         mut lists: mpsc::Receiver<Listed>,
-        aside: Option<store::SetAside>,
     ) {
-        if let Some(aside) = aside {
-            let problem = settings::were_broken(&aside);
-            self.step(Change::Notice("settings", NoticeLevel::Warning, problem));
-        }
         loop {
             let batch_at = self.last_batch + BATCH_EVERY;
             let batch = !self.outbox.is_empty() || self.sound_flows();
@@ -249,7 +184,8 @@ impl Task {
                     Some(Wish::End) | None => break,
                     Some(wish) => self.wish(wish).await,
                 },
-                Some(event) = events.recv() => self.step(Change::Conversation(event)),
+                Some(event) = events.recv() => self.conversation(event).await,
+                Some(news) = news_of(&mut self.watch) => self.step(Change::Mas(news.into())),
                 Some(listed) = lists.recv() => self.step(Change::Devices(listed)),
                 news = next(&mut self.echo) => self.echo_news(news).await,
                 () = sleep_until(batch_at), if batch => {
@@ -301,10 +237,26 @@ impl Task {
                 let _ = answer.send(checked);
             }
             Wish::Change(patch, answer) => {
-                let changed = self.change(patch).await;
+                let changed = self.change(*patch).await;
                 let _ = answer.send(changed);
             }
             Wish::NewConversation => self.ask_conversation(Command::NewConversation).await,
+            Wish::NewConversationNext => self.new_conversation_next = true,
+            Wish::Resume(conversation, turns) => {
+                self.ask_conversation(Command::Resume(conversation, turns)).await;
+            }
+            Wish::Delete(id, answer) => {
+                self.deletions.entry(id.clone()).or_default().push(answer);
+                self.ask_conversation(Command::Delete(id)).await;
+            }
+            Wish::Retry(number) => self.ask_conversation(Command::Retry(number)).await,
+            Wish::CancelAnswer => self.ask_conversation(Command::CancelAnswer).await,
+            Wish::Decide(decision) => self.ask_conversation(Command::Decide(decision)).await,
+            Wish::Open(pane) => {
+                if self.sink.is_some() {
+                    self.outbox.push(UiEvent::Open { pane });
+                }
+            }
             Wish::StartEchoTest(answer) => {
                 let _ = answer.send(self.start_echo_test());
             }
@@ -343,8 +295,35 @@ impl Task {
                 self.ask_conversation(choice).await;
             }
         }
+        let other_brain = brains::differ(&before, &after);
         self.step(Change::Settings(after));
+        if other_brain {
+            self.choose_brain().await;
+        }
         written
+    }
+
+    async fn choose_brain(&mut self) {
+        let chosen = self.brains.choose(self.state.settings(), None);
+        self.watch = chosen.watch;
+        self.ask_conversation(Command::Brain(Some(chosen.thinker))).await;
+        self.step(Change::Brain(chosen.thinks));
+    }
+
+    async fn conversation(&mut self, event: Event) {
+        let answer_ended = matches!(&event, Event::Brain(event) if matches!(event.what, What::Done { .. }));
+        if let Event::Deleted(id, result) = &event {
+            for waiting in self.deletions.remove(id).unwrap_or_default() {
+                let _ = waiting.send(result.clone());
+            }
+        }
+        self.step(Change::Conversation(event));
+        if let Some(watch) = &self.watch {
+            watch.busy(self.state.is_thinking());
+        }
+        if answer_ended && std::mem::take(&mut self.new_conversation_next) {
+            self.ask_conversation(Command::NewConversation).await;
+        }
     }
 
     fn start_echo_test(&mut self) -> Result<(), Problem> {
@@ -374,14 +353,14 @@ impl Task {
         }
     }
 
-    async fn echo_news(&mut self, news: Option<News>) {
+    async fn echo_news(&mut self, news: Option<EchoNews>) {
         match news {
-            Some(News::Route(route)) => self.step(Change::EchoRoute(route)),
-            Some(News::Running(handle)) => {
+            Some(EchoNews::Route(route)) => self.step(Change::EchoRoute(route)),
+            Some(EchoNews::Running(handle)) => {
                 self.echo_handle = Some(handle);
                 self.step(Change::Echo(EchoTestState::Running, None));
             }
-            Some(News::Failed(problem)) => {
+            Some(EchoNews::Failed(problem)) => {
                 self.end_echo_test().await;
                 self.step(Change::Echo(EchoTestState::Failed, Some(problem)));
             }
@@ -427,9 +406,17 @@ impl Task {
 }
 
 /// The next news of an echo test, if there is one.
-async fn next(echo: &mut Option<EchoTest>) -> Option<News> {
+async fn next(echo: &mut Option<EchoTest>) -> Option<EchoNews> {
     match echo {
         Some(echo) => echo.news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next news of the agent system, if it is looked at.
+async fn news_of(watch: &mut Option<Watch>) -> Option<News> {
+    match watch {
+        Some(watch) => watch.next().await,
         None => std::future::pending().await,
     }
 }
@@ -445,22 +432,6 @@ fn sound_config(settings: &store::Settings) -> SoundConfig {
         output: settings.output_device.clone().map(DeviceId),
         muted: false,
     }
-}
-
-fn check_text(text: &str) -> Result<(), Problem> {
-    if text.chars().count() > LONGEST_TEXT {
-        return Err(Problem::new(
-            "conversation.text_too_long",
-            format!("The text is longer than {LONGEST_TEXT} characters."),
-            "Send it in parts.",
-            &[],
-        ));
-    }
-    Ok(())
-}
-
-fn ending() -> view::Problem {
-    Problem::new("window.ending", "MYCA Voice is ending.", "Start it again.", &[]).into()
 }
 
 fn unix_ms() -> i64 {

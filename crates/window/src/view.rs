@@ -363,6 +363,45 @@ pub struct Settings {
     pub person: String,
 }
 
+/// A pane of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Pane {
+    /// The Moshi host.
+    Host,
+    /// Sound.
+    Audio,
+    /// Who Moshi is to be.
+    Persona,
+    /// Who answers.
+    Brain,
+    /// How the window looks.
+    Appearance,
+    /// The program.
+    About,
+}
+
+impl Pane {
+    /// What they are called where a brain asks for them.
+    pub const NAMES: [&str; 6] = ["host", "audio", "persona", "brain", "appearance", "about"];
+
+    /// The pane of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(name: &str) -> Result<Self, ()> {
+        match name {
+            "host" => Ok(Self::Host),
+            "audio" => Ok(Self::Audio),
+            "persona" => Ok(Self::Persona),
+            "brain" => Ok(Self::Brain),
+            "appearance" => Ok(Self::Appearance),
+            "about" => Ok(Self::About),
+            _ => Err(()),
+        }
+    }
+}
+
 /// How grave a notice is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -513,6 +552,11 @@ pub enum UiEvent {
     EchoTest {
         /// As it is now.
         echo_test: EchoTest,
+    },
+    /// The person wants to see this pane of the settings, and said so to the brain.
+    Open {
+        /// The pane.
+        pane: Pane,
     },
     /// The panels, all of them: another conversation goes on, or another brain answers.
     Panels {

@@ -1,101 +1,15 @@
 //! Everything behind the window, with a real host, a history on disk and sound without a sound card.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
+mod shown;
+
 use std::time::Duration;
 
-use audio::ConnectSystem;
-use audio::device::virtual_system::{VirtualConfig, VirtualSystem};
-use engine::serve::{Echo, Server, ServerSettings};
+use shown::{Host, PATIENCE, Shown};
 use store::{History, Paths, SettingsFile};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-use window::view::{EchoTestState, Phase, Snapshot, UiEvent};
-use window::{Options, SettingsPatch, Window};
-
-/// Longer than anything takes on any machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A window, and the events that it is told.
-struct Shown {
-    window: Window,
-    task: JoinHandle<()>,
-    batches: mpsc::UnboundedReceiver<Vec<UiEvent>>,
-}
-
-impl Shown {
-    async fn open(folder: &Path, host: Option<String>) -> Self {
-        let paths = Paths::below(folder);
-        let (settings, settings_aside) = SettingsFile::open(&paths.settings());
-        let sound =
-            || -> ConnectSystem { Box::new(|| Ok(Box::new(VirtualSystem::new(VirtualConfig::default())))) };
-        let options = Options {
-            sound: Arc::new(sound),
-            settings,
-            settings_aside,
-            history: Some(paths.history()),
-            data_folder: paths.data().display().to_string(),
-            version: "1".into(),
-            host,
-            program: folder.join("no-such-program"),
-        };
-        let (window, task) = Window::start(options).unwrap();
-        let (tell, batches) = mpsc::unbounded_channel();
-        window.subscribe(Box::new(move |events| tell.send(events).is_ok())).await.unwrap();
-        Self { window, task, batches }
-    }
-
-    /// Waits until the window shows what `wanted` looks for.
-    #[track_caller]
-    fn shows(&mut self, wanted: impl Fn(&Snapshot) -> bool) -> impl Future<Output = Snapshot> {
-        let caller = std::panic::Location::caller();
-        async move {
-            let look = async {
-                loop {
-                    let snapshot = self.window.snapshot().await.unwrap();
-                    if wanted(&snapshot) {
-                        return snapshot;
-                    }
-                    // Whatever changes the snapshot is an event, too.
-                    self.batches.recv().await.unwrap();
-                }
-            };
-            timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("it is never shown: {caller}"))
-        }
-    }
-
-    async fn close(self) {
-        self.window.end().await;
-        timeout(PATIENCE, self.task).await.unwrap().unwrap();
-    }
-}
-
-/// A host that says what it hears, until dropped.
-struct Host {
-    address: SocketAddr,
-    stop: CancellationToken,
-}
-
-impl Host {
-    fn start() -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server =
-            Server::bind(ServerSettings { address, ..ServerSettings::default() }, Arc::new(Echo)).unwrap();
-        let (address, stop) = (server.address(), CancellationToken::new());
-        tokio::spawn(server.run(stop.clone()));
-        Self { address, stop }
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
+use window::SettingsPatch;
+use window::view::{EchoTestState, Phase, UiEvent};
 
 fn patch(json: &str) -> SettingsPatch {
     serde_json::from_str(json).unwrap()

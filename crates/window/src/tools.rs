@@ -1,0 +1,218 @@
+//! What the built-in brain may do with the app.
+//!
+//! Reading and what is undone with one click is done at once. What opens the microphone or changes what is kept asks the
+//! person first.
+
+use std::sync::Arc;
+
+use brain::{Memory, MemoryUse, Tool, ToolAnswer, bounded::cut, tool::Calling};
+use conversation::Problem;
+use serde_json::{Map, Value, json};
+use store::{Archive, Speaker};
+
+use crate::{settings::SettingsPatch, view::Pane, wish::WishSender};
+
+/// Turns that a search brings.
+const FOUND: u64 = 8;
+/// As much of each as is told, in bytes.
+const SHOWN: usize = 400;
+
+struct AppTool {
+    name: &'static str,
+    description: &'static str,
+    parameters: Value,
+    question: fn(&Value) -> Option<String>,
+    call: Box<dyn Fn(Value) -> Calling + Send + Sync>,
+}
+
+impl Tool for AppTool {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn description(&self) -> &str {
+        self.description
+    }
+
+    fn parameters(&self) -> Value {
+        self.parameters.clone()
+    }
+
+    fn question(&self, arguments: &Value) -> Option<String> {
+        (self.question)(arguments)
+    }
+
+    fn call(&self, arguments: Value) -> Calling {
+        (self.call)(arguments)
+    }
+}
+
+/// All of them. `archive`: the history, where one is kept.
+pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn Tool>> {
+    let mut tools = vec![
+        tool("start_call", "Starts a voice call with the Moshi host.", json!({}), wishes, |wishes, _| async move {
+            wishes.talk().await?;
+            Ok("The call begins.".into())
+        })
+        .asking(|_| Some("Start a call? It opens the microphone.".into())),
+        tool("end_call", "Ends the voice call.", json!({}), wishes, |wishes, _| async move {
+            wishes.stop().await?;
+            Ok("The call has ended.".into())
+        }),
+        tool(
+            "mute",
+            "Mutes or unmutes the microphone.",
+            json!({ "muted": { "type": "boolean" } }),
+            wishes,
+            |wishes, arguments| async move {
+                let muted = arguments["muted"].as_bool().unwrap_or(true);
+                wishes.mute(muted).await?;
+                Ok(if muted { "The microphone is muted." } else { "The microphone is open." }.into())
+            },
+        ),
+        tool(
+            "new_conversation",
+            "Begins a new conversation once this answer has ended.",
+            json!({}),
+            wishes,
+            |wishes, _| async move {
+                wishes.new_conversation_next().await?;
+                Ok("A new conversation begins.".into())
+            },
+        ),
+        tool(
+            "open_settings",
+            "Shows the settings to the person.",
+            json!({ "section": { "type": "string", "enum": Pane::NAMES } }),
+            wishes,
+            |wishes, arguments| async move {
+                let pane = arguments["section"].as_str().map_or(Ok(Pane::Host), Pane::named);
+                wishes.open(pane.map_err(|()| format!("There are {}.", Pane::NAMES.join(", ")))?).await?;
+                Ok("The settings are open.".into())
+            },
+        ),
+        tool(
+            "change_setting",
+            "Changes a setting of the app.",
+            json!({
+                "name": { "type": "string", "enum": ["theme", "persona", "voice", "hostAddress", "handshakeLimitS",
+                                                     "masAddress", "modelAddress", "model", "person"] },
+                "value": { "type": "string", "description": "theme: system, light or dark" },
+            }),
+            wishes,
+            |wishes, arguments| async move {
+                let patch = patch(&arguments)?;
+                wishes.change(patch).await?;
+                Ok("It is changed.".into())
+            },
+        )
+        .asking(|arguments| {
+            let value = arguments["value"].as_str().map_or_else(|| arguments["value"].to_string(), str::to_owned);
+            Some(format!("Set {} to \"{}\"?", arguments["name"].as_str()?, cut(&value, SHOWN)))
+        }),
+    ];
+    tools.extend(archive.map(search));
+    tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>).collect()
+}
+
+impl AppTool {
+    fn asking(self, question: fn(&Value) -> Option<String>) -> Self {
+        Self { question, ..self }
+    }
+}
+
+fn tool<F>(
+    name: &'static str,
+    description: &'static str,
+    properties: Value,
+    wishes: &WishSender,
+    act: impl Fn(WishSender, Value) -> F + Clone + Send + Sync + 'static,
+) -> AppTool
+where
+    F: Future<Output = Result<ToolAnswer, Refusal>> + Send + 'static,
+{
+    let wishes = wishes.clone();
+    AppTool {
+        name,
+        description,
+        parameters: json!({ "type": "object", "properties": properties }),
+        question: |_| None,
+        call: Box::new(move |arguments| {
+            let acting = act(wishes.clone(), arguments);
+            Box::pin(async move { acting.await.map_err(|Refusal(sentence)| sentence) })
+        }),
+    }
+}
+
+/// Why something was not done, as a sentence.
+pub(crate) struct Refusal(String);
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(format!("{} {}", problem.what, problem.next))
+    }
+}
+
+impl From<crate::view::Problem> for Refusal {
+    fn from(problem: crate::view::Problem) -> Self {
+        Self(format!("{} {}", problem.what, problem.next))
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
+/// The change that is asked for. A model may write a number as a text.
+fn patch(arguments: &Value) -> Result<SettingsPatch, Refusal> {
+    let name = arguments["name"].as_str().unwrap_or_default();
+    let mut value = arguments["value"].clone();
+    if name == "handshakeLimitS"
+        && let Some(seconds) = value.as_str().and_then(|text| text.trim().parse::<u32>().ok())
+    {
+        value = seconds.into();
+    }
+    let patch = Map::from_iter([(name.to_owned(), value)]);
+    serde_json::from_value(patch.into())
+        .map_err(|error| Refusal(format!("That is no such setting ({error}).")))
+}
+
+fn search(archive: Archive) -> AppTool {
+    let call = move |arguments: Value| -> Calling {
+        let archive = archive.clone();
+        Box::pin(async move {
+            let query = arguments["query"].as_str().unwrap_or_default().to_owned();
+            let found = tokio::task::spawn_blocking(move || archive.find_turns(&query, FOUND)).await;
+            let found = match found {
+                Ok(Ok(found)) => found,
+                Ok(Err(error)) => return Err(format!("The history cannot be searched: {error}.")),
+                Err(_) => return Err("The history cannot be searched.".to_owned()),
+            };
+            let lines: Vec<String> = found.iter().map(line).collect();
+            let count = lines.len() as u64;
+            let text = if lines.is_empty() { "Nothing was found.".to_owned() } else { lines.join("\n") };
+            let memory = Memory { used: MemoryUse::Read, kind: "conversations".into(), count, said: None };
+            Ok(ToolAnswer { text, memory: Some(memory) })
+        })
+    };
+    AppTool {
+        name: "search_conversations",
+        description: "Searches all past conversations for words.",
+        parameters: json!({
+            "type": "object", "properties": { "query": { "type": "string" } }, "required": ["query"],
+        }),
+        question: |_| None,
+        call: Box::new(call),
+    }
+}
+
+fn line(found: &store::Found) -> String {
+    let who = match found.turn.speaker {
+        Speaker::Person => "you",
+        Speaker::Moshi => "Moshi",
+        Speaker::Brain => "MYCA",
+    };
+    format!("\u{201c}{}\u{201d}, {who}: {}", found.title, cut(&found.turn.text, SHOWN))
+}
