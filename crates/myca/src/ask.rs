@@ -1,19 +1,21 @@
 //! `myca ask`: one typed turn, without a microphone and without Moshi.
 #![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
+mod built_in;
+mod permission;
 mod printer;
 
 use std::{env, process::ExitCode};
 
 use brain::{
-    Brain, Bridge, Came, Mas, Outcome, Turn, What, bridge,
+    Brain, Bridge, BuiltIn, Came, Mas, Outcome, Turn, What, bridge,
     bridge::BridgeAddress,
     mas::{Limits, MasAddress, ServiceToken},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::printer::Printer;
+use self::{permission::Permission, printer::Printer};
 use crate::end;
 
 /// Where the service token is taken from. It is no argument, as others on this machine can read those.
@@ -21,15 +23,20 @@ const TOKEN: &str = "MYCA_MAS_TOKEN";
 /// How a program ends that was interrupted, as shells count it.
 const INTERRUPTED: u8 = 130;
 
-/// Ask the agent system a question.
+/// Ask a brain something.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Who answers
-    #[arg(long, value_enum, default_value_t = Who::Mas)]
-    brain: Who,
+    /// Who answers; without it a MAS if there is an address, else the built-in brain
+    #[arg(long, value_enum)]
+    brain: Option<Who>,
     /// Where it is, for example http://127.0.0.1:8001, or ws://127.0.0.1:8999 for a bridge
-    #[arg(long, value_name = "URL")]
-    address: String,
+    #[arg(long, value_name = "URL", required_if_eq_any([("brain", "mas"), ("brain", "bridge")]))]
+    address: Option<String>,
+    #[command(flatten)]
+    model: built_in::ModelArgs,
+    /// Allow tools what they ask for
+    #[arg(long)]
+    yes: bool,
     /// The conversation that this belongs to; without it a new one begins
     #[arg(long, value_name = "ID")]
     conversation: Option<String>,
@@ -50,12 +57,15 @@ enum Who {
     Mas,
     /// A PersonaPlex Bridge, and through it the MAS that it knows
     Bridge,
+    /// The brain that comes with the program, with a language model where there is one
+    BuiltIn,
 }
 
 /// Somebody who answers, ready to be asked.
 enum Asked {
     Mas(Mas),
     Bridge(Bridge),
+    BuiltIn(BuiltIn),
 }
 
 impl Asked {
@@ -63,13 +73,14 @@ impl Asked {
         match self {
             Self::Mas(mas) => mas,
             Self::Bridge(bridge) => bridge,
+            Self::BuiltIn(brain) => brain,
         }
     }
 
     /// Says goodbye.
     async fn leave(&self) {
         match self {
-            Self::Mas(_) => {}
+            Self::Mas(_) | Self::BuiltIn(_) => {}
             // Its Moshi is free for others then.
             Self::Bridge(bridge) => bridge.close().await,
         }
@@ -92,7 +103,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        let code = ask(asked.brain(), turn, args.json).await;
+        let code = ask(asked.brain(), turn, args).await;
         asked.leave().await;
         code
     });
@@ -106,27 +117,31 @@ fn prepare(args: &Args) -> Result<(Asked, Turn), String> {
     let conversation = args.conversation.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     let turn = Turn::new(&conversation, &args.user, &args.text, Came::Typed)
         .map_err(|error| format!("This cannot be sent: {error}."))?;
-    let asked = match args.brain {
-        Who::Mas => Asked::Mas(mas(&args.address)?),
-        Who::Bridge => {
-            let address = BridgeAddress::parse(&args.address).map_err(|error| {
-                format!(
-                    "The address cannot be used: {error}. Write it like ws://127.0.0.1:8999 or wss://gpu.example."
-                )
-            })?;
-            // What it tells beside the turn belongs to a conversation with Moshi.
-            let (bridge, _) = Bridge::start(bridge::Setup {
-                address,
-                conversation,
-                user: args.user.clone(),
-                voice: bridge::BridgeVoice::default(),
-                speaks_replies: false,
-                limits: bridge::Limits::default(),
-            });
-            Asked::Bridge(bridge)
-        }
+    let asked = match (args.brain, args.address.as_deref()) {
+        (Some(Who::Bridge), Some(address)) => Asked::Bridge(bridge(address, conversation, args)?),
+        (Some(Who::Mas) | None, Some(address)) => Asked::Mas(mas(address)?),
+        // The others were not let in without an address.
+        (Some(_), _) | (None, None) => Asked::BuiltIn(built_in::prepare(&args.model)?),
     };
     Ok((asked, turn))
+}
+
+fn bridge(address: &str, conversation: String, args: &Args) -> Result<Bridge, String> {
+    let address = BridgeAddress::parse(address).map_err(|error| {
+        format!(
+            "The address cannot be used: {error}. Write it like ws://127.0.0.1:8999 or wss://gpu.example."
+        )
+    })?;
+    // What it tells beside the turn belongs to a conversation with Moshi.
+    let (bridge, _) = Bridge::start(bridge::Setup {
+        address,
+        conversation,
+        user: args.user.clone(),
+        voice: bridge::BridgeVoice::default(),
+        speaks_replies: false,
+        limits: bridge::Limits::default(),
+    });
+    Ok(bridge)
 }
 
 fn mas(address: &str) -> Result<Mas, String> {
@@ -145,13 +160,14 @@ fn mas(address: &str) -> Result<Mas, String> {
     Ok(Mas::new(address, token, Limits::default()))
 }
 
-async fn ask(brain: &dyn Brain, turn: Turn, json: bool) -> ExitCode {
+async fn ask(brain: &dyn Brain, turn: Turn, args: &Args) -> ExitCode {
     let stop = CancellationToken::new();
     if let Err(error) = end::when_asked(&stop) {
         eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
         return ExitCode::FAILURE;
     }
-    let mut printer = Printer::new(json);
+    let permission = Permission::new(args.yes);
+    let mut printer = Printer::new(args.json);
     let mut answer = brain.begin(turn);
     let (mut ended, mut passed_on) = (Outcome::Failed, false);
     loop {
@@ -159,6 +175,11 @@ async fn ask(brain: &dyn Brain, turn: Turn, json: bool) -> ExitCode {
             event = answer.next() => {
                 let Some(event) = event else { break };
                 printer.event(&event);
+                // Whoever is asked may interrupt instead.
+                let decision = stop.run_until_cancelled(permission.decide(&event)).await;
+                if let Some(decision) = decision.flatten() {
+                    answer.reins().decide(decision);
+                }
                 if let What::Done { outcome, .. } = event.what {
                     ended = outcome;
                 }

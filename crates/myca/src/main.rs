@@ -26,8 +26,8 @@ struct Cli {
 enum Command {
     /// Talk with a Moshi host.
     Talk(Box<talk::Args>),
-    /// Ask the agent system a question.
-    Ask(ask::Args),
+    /// Ask a brain something, without a microphone and without Moshi.
+    Ask(Box<ask::Args>),
     /// List microphones and loudspeakers.
     Devices(devices::Args),
     /// Be a Moshi host: run a model on this machine's processor.

@@ -11,6 +11,7 @@ mod stand_in;
 
 use std::{
     io::Read,
+    path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
@@ -169,6 +170,66 @@ async fn what_cannot_be_sent_is_not_sent() {
     assert_eq!(output.status.code(), Some(1));
     assert!(!stderr(&output).contains("hush"));
     assert_eq!(server.requests().len(), 0);
+}
+
+/// The built-in brain, with a folder for what it remembers.
+fn built_in(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    // An Ollama that may run here is none of this test's business: nothing listens on port 9.
+    command.args(["ask", "--model-address", "127.0.0.1:9"]).args(arguments);
+    command.env("MYCA_HOME", home).env_remove("MYCA_MODEL_KEY").env_remove("MYCA_LOG").stdin(Stdio::null());
+    command
+}
+
+#[tokio::test]
+async fn without_an_address_the_built_in_brain_answers_and_remembers() {
+    let home = tempfile::tempdir().unwrap();
+    let asked = output(built_in(home.path(), &["remember that the cat is called Miso"])).await;
+    assert_eq!((asked.status.code(), stdout(&asked)), (Some(0), "Remembered: \"the cat is called Miso\".\n"));
+    let notes = stderr(&asked);
+    assert!(
+        notes.contains("[Tool remember has run.]") && notes.contains("[Memory written: memories (1).]"),
+        "{notes}"
+    );
+    assert!(notes.contains("without a language model"), "{notes}");
+    let asked = output(built_in(home.path(), &["--brain", "built-in", "what do you remember?"])).await;
+    assert_eq!(stdout(&asked), "This is remembered:\n- the cat is called Miso\n");
+}
+
+#[tokio::test]
+async fn a_tool_that_asks_is_refused_unless_it_was_allowed() {
+    let home = tempfile::tempdir().unwrap();
+    output(built_in(home.path(), &["remember that the cat is called Miso"])).await;
+    let asked = output(built_in(home.path(), &["forget the cat"])).await;
+    assert_eq!((asked.status.code(), stdout(&asked)), (Some(0), "I left it as it was.\n"));
+    let notes = stderr(&asked);
+    assert!(notes.contains("[Forget \"the cat is called Miso\"? Nobody can be asked here"), "{notes}");
+    let asked = output(built_in(home.path(), &["--yes", "forget the cat"])).await;
+    assert_eq!(stdout(&asked), "Forgotten: \"the cat is called Miso\".\n");
+}
+
+#[tokio::test]
+async fn a_language_model_is_asked_with_its_key() {
+    let (home, server) = (tempfile::tempdir().unwrap(), StandIn::start().await);
+    let data = json!({ "choices": [{ "delta": { "content": "Blue." }, "finish_reason": "stop" }] });
+    server.reply("/v1/chat/completions", Reply::events(vec![Piece::data(&data)]));
+    let mut asking = Command::new(PROGRAM);
+    let address = server.address();
+    asking.args([
+        "ask",
+        "--model-address",
+        &address,
+        "--model",
+        "small",
+        "--json",
+        "Which colour has the sky?",
+    ]);
+    asking.env("MYCA_HOME", home.path()).env("MYCA_MODEL_KEY", "hush-hush").env("MYCA_LOG", "trace");
+    let asked = output(asking).await;
+    assert_eq!(asked.status.code(), Some(0), "{}", stderr(&asked));
+    assert!(stdout(&asked).contains("\"text\":\"Blue.\""));
+    assert!(!stdout(&asked).contains("hush") && !stderr(&asked).contains("hush"));
+    assert_eq!(server.requests()[0].header("authorization"), Some("Bearer hush-hush"));
 }
 
 #[cfg(target_os = "linux")]

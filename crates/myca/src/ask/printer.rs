@@ -54,7 +54,8 @@ impl Printer {
             }
             What::Tool(call) => {
                 let state = match call.state {
-                    ToolState::Pending => "waits",
+                    // It is asked about, or runs at once.
+                    ToolState::Pending => return self.end_line(),
                     ToolState::Running => "runs",
                     ToolState::Success => "has run",
                     ToolState::Error => "has failed",
@@ -126,7 +127,7 @@ fn visible(text: &str) -> String {
 }
 
 /// The same inside a sentence, where it has no lines of its own.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     visible(text).replace(['\n', '\t'], " ")
 }
 
