@@ -44,7 +44,7 @@ pub fn typescript() -> String {
         view::Theme,
         view::Settings,
         SettingsPatch,
-        view::Pane,
+        view::Section,
         view::NoticeLevel,
         view::Notice,
         view::EchoTestState,

@@ -252,9 +252,9 @@ impl Task {
             Wish::Retry(number) => self.ask_conversation(Command::Retry(number)).await,
             Wish::CancelAnswer => self.ask_conversation(Command::CancelAnswer).await,
             Wish::Decide(decision) => self.ask_conversation(Command::Decide(decision)).await,
-            Wish::Open(pane) => {
+            Wish::OpenSettings(section) => {
                 if self.sink.is_some() {
-                    self.outbox.push(UiEvent::Open { pane });
+                    self.outbox.push(UiEvent::OpenSettings { section });
                 }
             }
             Wish::StartEchoTest(answer) => {

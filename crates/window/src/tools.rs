@@ -10,7 +10,7 @@ use conversation::Problem;
 use serde_json::{Map, Value, json};
 use store::{Archive, Speaker};
 
-use crate::{settings::SettingsPatch, view::Pane, wish::WishSender};
+use crate::{settings::SettingsPatch, view::Section, wish::WishSender};
 
 /// Turns that a search brings.
 const FOUND: u64 = 8;
@@ -83,11 +83,11 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
         tool(
             "open_settings",
             "Shows the settings to the person.",
-            json!({ "section": { "type": "string", "enum": Pane::NAMES } }),
+            json!({ "section": { "type": "string", "enum": Section::NAMES } }),
             wishes,
             |wishes, arguments| async move {
-                let pane = arguments["section"].as_str().map_or(Ok(Pane::Host), Pane::named);
-                wishes.open(pane.map_err(|()| format!("There are {}.", Pane::NAMES.join(", ")))?).await?;
+                let section = arguments["section"].as_str().map_or(Ok(Section::Host), Section::named);
+                wishes.open(section.map_err(|()| format!("There are {}.", Section::NAMES.join(", ")))?).await?;
                 Ok("The settings are open.".into())
             },
         ),

@@ -363,10 +363,10 @@ pub struct Settings {
     pub person: String,
 }
 
-/// A pane of the settings.
+/// A section of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
-pub enum Pane {
+pub enum Section {
     /// The Moshi host.
     Host,
     /// Sound.
@@ -381,11 +381,11 @@ pub enum Pane {
     About,
 }
 
-impl Pane {
+impl Section {
     /// What they are called where a brain asks for them.
     pub const NAMES: [&str; 6] = ["host", "audio", "persona", "brain", "appearance", "about"];
 
-    /// The pane of that name.
+    /// The section of that name.
     ///
     /// # Errors
     /// When there is none.
@@ -553,10 +553,10 @@ pub enum UiEvent {
         /// As it is now.
         echo_test: EchoTest,
     },
-    /// The person wants to see this pane of the settings, and said so to the brain.
-    Open {
-        /// The pane.
-        pane: Pane,
+    /// The person wants to see this section of the settings, and said so to the brain.
+    OpenSettings {
+        /// The section.
+        section: Section,
     },
     /// The panels, all of them: another conversation goes on, or another brain answers.
     Panels {

@@ -11,7 +11,7 @@ use crate::{
     report,
     settings::SettingsPatch,
     tools::Refusal,
-    view::{self, ExportFormat, HistoryPage, MemoryPage, Pane, Snapshot, UiEvent},
+    view::{self, ExportFormat, HistoryPage, MemoryPage, Section, Snapshot, UiEvent},
 };
 
 /// The longest text that can be typed at once, in characters.
@@ -38,7 +38,7 @@ pub(crate) enum Wish {
     Retry(u64),
     CancelAnswer,
     Decide(Decision),
-    Open(Pane),
+    OpenSettings(Section),
     StartEchoTest(Answer<Result<(), Problem>>),
     StopEchoTest,
     Dismiss(String),
@@ -251,8 +251,8 @@ impl WishSender {
         self.wish(Wish::Mute(muted)).await
     }
 
-    pub(crate) async fn open(&self, pane: Pane) -> Result<(), Refusal> {
-        self.wish(Wish::Open(pane)).await
+    pub(crate) async fn open(&self, section: Section) -> Result<(), Refusal> {
+        self.wish(Wish::OpenSettings(section)).await
     }
 
     pub(crate) async fn new_conversation_next(&self) -> Result<(), Refusal> {

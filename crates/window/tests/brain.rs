@@ -107,7 +107,7 @@ async fn the_brain_opens_settings_and_finds_what_was_said_long_ago() {
     assert!(answer.contains("leaves at noon"), "{answer}");
     let id = snapshot.conversation_id.clone();
     ask(&mut shown, "Open the audio settings.").await;
-    let opened = shown.seen.iter().any(|event| matches!(event, UiEvent::Open { .. }));
+    let opened = shown.seen.iter().any(|event| matches!(event, UiEvent::OpenSettings { .. }));
     assert!(opened, "the page is told");
     shown.window.send_text("Start a new conversation.".into()).await.unwrap();
     shown.shows(|s| s.conversation_id != id && s.turns.is_empty()).await;

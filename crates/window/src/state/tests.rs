@@ -93,7 +93,7 @@ fn step(state: &mut State, change: Change, now_ms: i64) -> Vec<UiEvent> {
             UiEvent::Latency { latency } => followed.latency = latency,
             UiEvent::Notices { notices } => followed.notices = notices,
             UiEvent::EchoTest { echo_test } => followed.echo_test = echo_test,
-            UiEvent::Open { .. } => {}
+            UiEvent::OpenSettings { .. } => {}
             UiEvent::Panels { panels } => followed.panels = panels,
             UiEvent::Brain { brain } => followed.panels.brain = brain,
             UiEvent::Tools { calls, total } => {

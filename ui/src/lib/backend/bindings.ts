@@ -241,6 +241,9 @@ export type SettingsPatch = {
   person?: string | null,
 };
 
+/** A section of the settings. */
+export type Section = "host" | "audio" | "persona" | "brain" | "appearance" | "about";
+
 /** How grave a notice is. */
 export type NoticeLevel = "info" | "warning" | "error";
 
@@ -609,6 +612,9 @@ export type UiEvent = { "type": "call",
 } | { "type": "echoTest",
   /** As it is now. */
   echoTest: EchoTest,
+} | { "type": "openSettings",
+  /** The section. */
+  section: Section,
 } | { "type": "panels",
   /** As they are now. */
   panels: Panels,

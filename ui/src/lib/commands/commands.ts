@@ -1,4 +1,5 @@
-import type { App, Section } from "$lib/state/app.svelte";
+import type { Section } from "$lib/backend";
+import type { App } from "$lib/state/app.svelte";
 import { canStop } from "$lib/state/phase";
 import { openQuestions } from "$lib/state/questions";
 import { answers } from "$lib/words/brain";

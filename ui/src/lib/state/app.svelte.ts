@@ -1,9 +1,8 @@
 import { createContext } from "svelte";
 import { SvelteSet } from "svelte/reactivity";
-import type { Action } from "$lib/backend";
+import type { Action, Section } from "$lib/backend";
 import type { Store } from "./store.svelte";
 
-export type Section = "host" | "audio" | "persona" | "brain" | "appearance" | "about";
 export type PanelName = "brain" | "tools" | "agents" | "memory";
 
 /** What stands in the third column in place of the panels. In a narrow window the panels too are a pane. */
@@ -25,7 +24,9 @@ export class App {
   /** For as long as the window lives. */
   readonly folded = new SvelteSet<PanelName>();
 
-  constructor(readonly store: Store) {}
+  constructor(readonly store: Store) {
+    store.onOpenSettings = (section) => this.openSettings(section);
+  }
 
   openSettings(section: Section | null = null): void {
     this.pane = { name: "settings", section };

@@ -40,6 +40,8 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
       return { ...view, notices: event.notices };
     case "echoTest":
       return { ...view, echoTest: event.echoTest };
+    case "openSettings":
+      return view;
     case "panels":
       return withPanels(view, event.panels);
     case "brain":

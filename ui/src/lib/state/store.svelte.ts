@@ -1,4 +1,4 @@
-import { asProblem, type Backend, type ExportFormat, type Problem, type SettingsPatch } from "$lib/backend";
+import { asProblem, type Backend, type ExportFormat, type Problem, type Section, type SettingsPatch } from "$lib/backend";
 import { Announcer } from "./announcer.svelte";
 import { announcement } from "./announce";
 import { apply, type ViewEvent } from "./apply";
@@ -13,6 +13,8 @@ export class Store {
   #view: View;
   #backend: Backend | null = null;
   #unsubscribe = () => {};
+  /** The person asked the brain for a section of the settings. Which one is open is not part of the view. */
+  onOpenSettings: (section: Section) => void = () => {};
 
   constructor(
     private readonly load: () => Promise<Backend>,
@@ -108,6 +110,7 @@ export class Store {
   }
 
   #apply(event: ViewEvent): void {
+    if (event.type === "openSettings") this.onOpenSettings(event.section);
     const before = this.#view;
     this.#view = apply(before, event, this.nowMs());
     const text = announcement(before, event);
