@@ -37,8 +37,9 @@ pub struct Options {
     pub model: Option<ModelOptions>,
     /// What it may do beside remembering and telling the time. It knows these names, and what to say to have them
     /// called: `search_conversations` (`query`), `open_settings` (`section`: host, audio, persona, brain, appearance or
-    /// about; it may be missing), `change_setting` (`name`, `value`), `start_call`, `end_call`, `mute` (`muted`), and
-    /// `new_conversation`. A language model may call any tool.
+    /// about; it may be missing), `change_setting` (`name`: theme, voice, persona, model, hostAddress, modelAddress or
+    /// masAddress; `value`), `start_call`, `end_call`, `mute` (`muted`), and `new_conversation`. A language model may
+    /// call any tool.
     pub tools: Vec<Arc<dyn Tool>>,
 }
 

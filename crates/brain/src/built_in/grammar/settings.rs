@@ -44,11 +44,11 @@ pub(super) fn settings(words: &Words<'_>, plain: &[&str]) -> Option<Intent> {
         ["persona", "to", _, ..] => ("persona", 1),
         ["model", "to", _, ..] => ("model", 1),
         ["language", "model", "to", _, ..] => ("model", 2),
-        ["model", "address" | "server", "to", _, ..] => ("model_address", 2),
-        ["host" | "server", "to", _, ..] => ("host_address", 1),
-        ["host" | "server", "address", "to", _, ..] => ("host_address", 2),
-        ["mas", "to", _, ..] => ("mas_address", 1),
-        ["mas", "address", "to", _, ..] => ("mas_address", 2),
+        ["model", "address" | "server", "to", _, ..] => ("modelAddress", 2),
+        ["host" | "server", "to", _, ..] => ("hostAddress", 1),
+        ["host" | "server", "address", "to", _, ..] => ("hostAddress", 2),
+        ["mas", "to", _, ..] => ("masAddress", 1),
+        ["mas", "address", "to", _, ..] => ("masAddress", 2),
         _ => return None,
     };
     let value = words.skip(1 + articles + length + 1).written().to_owned();

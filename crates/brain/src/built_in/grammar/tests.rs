@@ -135,7 +135,7 @@ fn settings_are_opened_and_changed() {
         &["set the voice to NATF2", "Change voice to NATF2."],
     );
     all(
-        &Intent::ChangeSetting { name: "model_address", value: "http://127.0.0.1:8080".into() },
+        &Intent::ChangeSetting { name: "modelAddress", value: "http://127.0.0.1:8080".into() },
         &["set the model address to http://127.0.0.1:8080"],
     );
 }
