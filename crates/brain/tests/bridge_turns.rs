@@ -16,6 +16,7 @@ use bridge_stand_in::{
     Build, Mas, Moshi, PATIENCE, PREPARED, StandIn,
     client::{BUILDS, SHORT, Told, all, ask, connect, limits, live, setup, turn, until},
 };
+use futures_util::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -195,12 +196,13 @@ async fn when_another_socket_takes_the_session_the_turn_ends_by_its_limit() {
     let address = format!("{}/ws/{}", server.address(), server.opened()[0]);
     let stream =
         tokio::net::TcpStream::connect(address.trim_start_matches("ws://").split('/').next().unwrap());
-    let (_thief, _) = tokio_tungstenite::client_async(&address, stream.await.unwrap()).await.unwrap();
-    server.until(|server| server.opened().len() == 2).await;
-    // What the thief is told first tells that it has the session.
+    let (mut thief, _) = tokio_tungstenite::client_async(&address, stream.await.unwrap()).await.unwrap();
+    // What it is told first tells that it has the session.
+    timeout(PATIENCE, thief.next()).await.unwrap().unwrap().unwrap();
     server.says("For the thief.");
     let told = ask(&bridge, "Hello").await;
     assert_eq!((told.failed().code, told.failed().repeatable), ("bridge.no_reply", false));
+    assert!(told.calls().is_empty(), "all of it went to the thief");
 }
 
 #[tokio::test]

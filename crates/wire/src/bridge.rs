@@ -27,6 +27,8 @@ pub mod limit {
     pub const BINARY: usize = crate::limit::MESSAGE;
     /// The larger of both: what a WebSocket reader has to let through.
     pub const MESSAGE: usize = if JSON > BINARY { JSON } else { BINARY };
+    /// A name, an id or an address. What is longer is cut.
+    pub const NAME: usize = 500;
     /// Turns of a history that are taken. Bridges load 20.
     pub const TURNS: usize = 100;
 }

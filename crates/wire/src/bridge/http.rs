@@ -175,6 +175,8 @@ mod tests {
         let session = Session::decode(r#"{"session_id":"s","conversation_id":"c","history_count":3}"#);
         assert_eq!(session.unwrap().unwrap().history_count, 3);
         assert_eq!(Session::decode(r#"{"session_id":null}"#), Ok(None));
+        let long = format!(r#"{{"session_id":"{}"}}"#, "ä".repeat(limit::NAME));
+        assert_eq!(Session::decode(&long).unwrap().unwrap().session_id.len(), limit::NAME);
         let request =
             SessionRequest { conversation_id: "c".into(), user_id: "u".into(), voice: "myca".into() };
         assert_eq!(request.to_json()["conversation_id"], "c");

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::limit;
+
 /// An object's fields. Names are given in snake_case and found in camelCase too.
 #[derive(Clone, Copy)]
 pub(super) struct Object<'a>(&'a Map<String, Value>);
@@ -23,10 +25,13 @@ impl<'a> Object<'a> {
         self.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
-    /// The first of these fields that holds a name: words, or a number where an id is one.
+    /// The first of these fields that holds a name: words, or a number where an id is one. No longer than
+    /// [`limit::NAME`].
     pub(super) fn name(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| match self.get(name)? {
-            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+            Value::String(text) if !text.trim().is_empty() => {
+                Some(text[..text.floor_char_boundary(limit::NAME)].to_owned())
+            }
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         })
