@@ -16,13 +16,14 @@ mod found;
 mod http;
 mod memory_health;
 mod missing;
+mod question;
 mod reach;
 mod token;
 mod turn;
 mod watch;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -74,6 +75,8 @@ struct Inner {
     http: Http,
     limits: Limits,
     known: Mutex<Known>,
+    /// Whether the person knows that the token can be read on its way.
+    said_that_it_shows: AtomicBool,
     /// Our id of this session, in the form that MAS makes itself where it is not given one.
     session: Uuid,
 }
@@ -83,7 +86,13 @@ impl Mas {
     #[must_use]
     pub fn new(address: MasAddress, token: Option<ServiceToken>, limits: Limits) -> Self {
         let http = Http::new(address, token, limits.request);
-        let inner = Inner { http, limits, known: Mutex::default(), session: Uuid::now_v7() };
+        let inner = Inner {
+            http,
+            limits,
+            known: Mutex::default(),
+            said_that_it_shows: AtomicBool::new(false),
+            session: Uuid::now_v7(),
+        };
         Self { inner: Arc::new(inner) }
     }
 

@@ -39,6 +39,12 @@ impl Http {
         self.client.without_token(said)
     }
 
+    /// Whether our token can be read on its way, and that way leads through other people's networks.
+    pub(super) fn shows_token(&self) -> bool {
+        let origin = self.client.origin();
+        self.client.has_token() && !origin.is_secure() && !origin.is_near()
+    }
+
     /// Sends a request and waits for the head of the answer. With a body it is a POST, without one a GET.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
 //! One turn's way through MAS.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use net::{HttpError, Kind, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use super::{
     error::MasError,
     fields::Fields,
     found::Found,
+    question,
 };
 use crate::{
     Came, Canned, Memory, MemoryUse, Notice, Outcome, Reply, Turn, What,
@@ -121,6 +122,13 @@ impl<'a> Course<'a> {
     }
 
     async fn go(&mut self) -> Result<Outcome, Stop> {
+        if self.mas.http.shows_token() && !self.mas.said_that_it_shows.swap(true, Relaxed) {
+            let address = self.mas.http.address();
+            let what = format!(
+                "The service token goes to {address} unencrypted: whoever is in between can read it."
+            );
+            self.teller.tell(What::Notice(Notice::new("mas.token_in_the_clear", what))).await?;
+        }
         if self.turn.came() == Came::Spoken {
             return self.remember().await;
         }
@@ -129,7 +137,8 @@ impl<'a> Course<'a> {
         for endpoint in order {
             self.endpoint = endpoint;
             self.teller.tell(What::Thinking { asks: endpoint.path().to_owned() }).await?;
-            let mut response = self.ask(endpoint.path(), &self.question(endpoint)).await?;
+            let mut response =
+                self.ask(endpoint.path(), &question::to(endpoint, self.turn, self.mas.session)).await?;
             match endpoint.judge(response.status()) {
                 Verdict::Answer => return self.answer(response).await,
                 Verdict::Next { lasting } => {
@@ -152,21 +161,6 @@ impl<'a> Course<'a> {
 
     fn known<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
         change(&mut self.mas.known.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The turn as an interface wants it. The person is always named: where nobody is, MAS takes a certain one.
-    fn question(&self, endpoint: Endpoint) -> Value {
-        let (turn, session) = (self.turn, self.mas.session);
-        match endpoint {
-            Endpoint::Stream | Endpoint::Chat => json!({
-                "message": turn.text(), "session_id": session, "conversation_id": turn.conversation(),
-                "user_id": turn.who(), "provider": "auto", "include_memory_context": true,
-            }),
-            Endpoint::Orchestrator => json!({
-                "message": turn.text(), "actor": turn.who(), "conversation_id": turn.conversation(),
-                "session_id": session,
-            }),
-        }
     }
 
     /// Sends a request; as long as MAS has had too many, waits and sends it again. Those were not looked at.
@@ -392,10 +386,7 @@ impl<'a> Course<'a> {
 
     /// Gives words to MAS that are not a question: they go into its memory, and no model is called.
     async fn remember(&mut self) -> Result<Outcome, Stop> {
-        let body = json!({
-            "conversation_id": self.turn.conversation(), "session_id": self.mas.session, "agent_name": "moshi",
-            "transcript": "", "response_text": self.turn.text(), "success": true,
-        });
+        let body = question::words(self.turn, self.mas.session);
         let mut response = self.ask(FEEDBACK, &body).await?;
         match response.status() {
             200..=299 => {

@@ -1,6 +1,6 @@
 //! A turn that is answered as it comes.
 
-use brain::{Brain, Canned, Outcome, ToolState, What};
+use brain::{Brain, Canned, Outcome, Role, Said, ToolState, What};
 use serde_json::json;
 
 use crate::{
@@ -126,4 +126,23 @@ async fn an_apology_with_status_200_is_marked() {
     let told = all(client(&server, limits()).begin(turn("Hi"))).await;
     assert_eq!((told.answered().text.as_str(), told.answered().canned), (apology, Canned::Yes));
     assert_eq!(server.model_calls(), 1, "an apology is an answer");
+}
+
+#[tokio::test]
+async fn what_was_said_before_goes_along() {
+    let server = StandIn::start().await;
+    server.reply(STREAM, stand_in::Reply::tokens(&["Yes."]));
+    let said = |role, text: &str| Said { role, text: text.into() };
+    let before =
+        [said(Role::Person, "Hi"), said(Role::Moshi, "Hello!"), said(Role::Brain, "How can I help?")];
+    let mas = client(&server, limits());
+    all(mas.begin(turn("Tea?").after(before))).await.answered();
+    all(mas.begin(turn("Tea?"))).await.answered();
+    let requests = server.requests();
+    let history = json!([
+        { "role": "user", "content": "Hi" }, { "role": "assistant", "content": "Hello!" },
+        { "role": "assistant", "content": "How can I help?" },
+    ]);
+    assert_eq!((&requests[0].body["history"], &requests[0].body["message"]), (&history, &json!("Tea?")));
+    assert_eq!(requests[1].body.get("history"), None, "then MAS looks into its own memory");
 }

@@ -1,10 +1,13 @@
 //! The service token, and where it goes.
 
-use brain::{Brain, Mas, mas::MasAddress};
+use brain::{
+    Brain, Mas, What,
+    mas::{MasAddress, ServiceToken},
+};
 use serde_json::json;
 
 use crate::{
-    all, client, limits,
+    all, client, limits, next,
     stand_in::{self, CHAT, STREAM, StandIn},
     turn,
 };
@@ -42,4 +45,20 @@ async fn nobody_is_followed_elsewhere() {
     assert_eq!(other.requests().len(), 0);
     assert_eq!(server.asked(), [STREAM]);
     assert_eq!(server.model_calls(), 0);
+}
+
+#[tokio::test]
+async fn that_a_token_can_be_read_on_its_way_is_said_once_before_it_goes() {
+    // An address that is set aside for examples: nobody is there.
+    let far = || MasAddress::parse("http://203.0.113.5:8001").unwrap();
+    let first = async |mas: &Mas| next(&mut mas.begin(turn("Hi"))).await.unwrap().what;
+    let mas = Mas::new(far(), Some(ServiceToken::new("hush-hush").unwrap()), limits());
+    let What::Notice(notice) = first(&mas).await else { panic!("a notice") };
+    assert_eq!(notice.code, "mas.token_in_the_clear");
+    assert!(notice.what.contains("203.0.113.5") && !notice.what.contains("hush"), "{notice:?}");
+    assert!(matches!(first(&mas).await, What::Thinking { .. }), "once");
+    assert!(
+        matches!(first(&Mas::new(far(), None, limits())).await, What::Thinking { .. }),
+        "no token, no harm"
+    );
 }

@@ -25,6 +25,19 @@ async fn too_many_requests_are_waited_for_and_told() {
 }
 
 #[tokio::test]
+async fn a_moment_to_wait_for_is_one_of_mas_own_clock() {
+    let server = StandIn::start().await;
+    let until = |moment: &str, now: &str| stand_in::Reply::limited(Some(moment)).with("date", now);
+    server.reply(STREAM, until("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:27:59 GMT"));
+    server.reply(STREAM, until("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:01 GMT"));
+    server.reply(STREAM, until("Wed, 21 Oct 2015 08:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"));
+    let told = all(client(&server, limits()).begin(turn("Hi"))).await;
+    assert_eq!(told.failed().code, "mas.limited", "nobody waits for an hour");
+    let waits: Vec<_> = told.notices().iter().map(|notice| notice.wait.unwrap()).collect();
+    assert_eq!(waits, [Duration::from_secs(1), Duration::ZERO]);
+}
+
+#[tokio::test]
 async fn waiting_has_an_end() {
     let server = StandIn::start().await;
     server.reply(STREAM, stand_in::Reply::limited(Some("0")));
