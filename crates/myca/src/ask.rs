@@ -4,6 +4,7 @@
 mod built_in;
 mod permission;
 mod printer;
+mod session;
 
 use std::{env, process::ExitCode};
 
@@ -15,7 +16,7 @@ use brain::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::{permission::Permission, printer::Printer};
+use self::{permission::Permission, printer::Printer, session::Session};
 use crate::end;
 
 /// Where the service token is taken from. It is no argument, as others on this machine can read those.
@@ -63,7 +64,7 @@ enum Who {
 
 /// Somebody who answers, ready to be asked.
 enum Asked {
-    Mas(Mas),
+    Mas(Mas, Session),
     Bridge(Bridge),
     BuiltIn(BuiltIn),
 }
@@ -71,16 +72,17 @@ enum Asked {
 impl Asked {
     fn brain(&self) -> &dyn Brain {
         match self {
-            Self::Mas(mas) => mas,
+            Self::Mas(mas, _) => mas,
             Self::Bridge(bridge) => bridge,
             Self::BuiltIn(brain) => brain,
         }
     }
 
     /// Says goodbye.
-    async fn leave(&self) {
+    async fn leave(self) {
         match self {
-            Self::Mas(_) | Self::BuiltIn(_) => {}
+            Self::BuiltIn(_) => {}
+            Self::Mas(_, session) => session.end().await,
             // Its Moshi is free for others then.
             Self::Bridge(bridge) => bridge.close().await,
         }
@@ -112,14 +114,18 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     code
 }
 
-/// Connects to a bridge already; that goes on in the runtime.
+/// Connects to a bridge already, or tells a MAS of the conversation; that goes on in the runtime.
 fn prepare(args: &Args) -> Result<(Asked, Turn), String> {
     let conversation = args.conversation.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     let turn = Turn::new(&conversation, &args.user, &args.text, Came::Typed)
         .map_err(|error| format!("This cannot be sent: {error}."))?;
     let asked = match (args.brain, args.address.as_deref()) {
         (Some(Who::Bridge), Some(address)) => Asked::Bridge(bridge(address, conversation, args)?),
-        (Some(Who::Mas) | None, Some(address)) => Asked::Mas(mas(address)?),
+        (Some(Who::Mas) | None, Some(address)) => {
+            let mas = mas(address)?;
+            let session = Session::begin(mas.clone(), &turn);
+            Asked::Mas(mas, session)
+        }
         // The others were not let in without an address.
         (Some(_), _) | (None, None) => Asked::BuiltIn(built_in::prepare(&args.model)?),
     };

@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use stand_in::{CHAT, ORCHESTRATOR, Piece, Reply, STREAM, StandIn};
+use stand_in::{CHAT, ORCHESTRATOR, Piece, Reply, Request, STREAM, StandIn};
 use tokio::task::spawn_blocking;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_myca");
@@ -42,6 +42,12 @@ fn stdout(output: &Output) -> &str {
 
 fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// The requests of turns. That MAS is told of the conversation comes at any time beside them.
+fn requests(server: &StandIn) -> Vec<Request> {
+    let turns = |request: &Request| !request.path().starts_with("/api/voice/session");
+    server.requests().into_iter().filter(turns).collect()
 }
 
 /// Starts it, and reads as much of its output as these words are long.
@@ -71,8 +77,8 @@ async fn words_are_printed_as_they_come() {
     server.release();
     let output = ended(child).await;
     assert_eq!((output.status.code(), stdout(&output), stderr(&output)), (Some(0), "lo\n", ""));
-    assert_eq!(server.requests()[0].body["conversation_id"], "mine");
-    assert_eq!(server.requests()[0].body["message"], "Hi");
+    assert_eq!(requests(&server)[0].body["conversation_id"], "mine");
+    assert_eq!(requests(&server)[0].body["message"], "Hi");
     assert_eq!(server.model_calls(), 1);
 }
 
@@ -114,7 +120,7 @@ async fn json_has_every_event_in_a_line() {
     assert_eq!((&events[4]["text"], &events[4]["provider"]), (&json!("Hello."), &json!("gemini")));
     assert!(events[4]["latency_ms"].is_f64());
     assert_eq!(events[5]["outcome"], "answered");
-    assert_eq!(server.requests()[1].body["user_id"], "ada");
+    assert_eq!(requests(&server)[1].body["user_id"], "ada");
     assert_eq!(server.model_calls(), 1);
 }
 
@@ -144,7 +150,7 @@ async fn the_token_comes_from_the_environment_and_is_never_printed() {
     let mut asking = command(&server, &["--json", "Hi"]);
     asking.env("MYCA_MAS_TOKEN", "hush-hush").env("MYCA_LOG", "trace");
     let output = output(asking).await;
-    assert_eq!(server.requests()[0].header("x-myca-service-token"), Some("hush-hush"));
+    assert_eq!(requests(&server)[0].header("x-myca-service-token"), Some("hush-hush"));
     assert!(!stdout(&output).contains("hush") && !stderr(&output).contains("hush"));
     assert!(stdout(&output).contains("mas.unauthorised"));
     let mut asking = command(&server, &["Hi"]);
@@ -152,7 +158,7 @@ async fn the_token_comes_from_the_environment_and_is_never_printed() {
     let output = self::output(asking).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("MYCA_MAS_TOKEN") && !stderr(&output).contains("two words"));
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(requests(&server).len(), 1);
     assert_eq!(server.model_calls(), 0);
 }
 
@@ -243,6 +249,33 @@ async fn an_interrupt_lets_go_of_mas() {
     let output = ended(child).await;
     assert_eq!((output.status.code(), stdout(&output)), (Some(130), "\n"));
     assert!(stderr(&output).contains("may not be complete"));
+    // That of the turn, and that by which MAS was told of the conversation.
+    server.connection_ended().await;
     server.connection_ended().await;
     assert_eq!(server.model_calls(), 1);
+}
+
+#[tokio::test]
+async fn mas_is_told_when_a_conversation_begins_and_ends_if_it_listens() {
+    let server = StandIn::start().await;
+    server.reply(STREAM, Reply::tokens(&["Hello."]));
+    assert_eq!(ask(&server, &["Hi"]).await.status.code(), Some(0));
+    let told = |server: &StandIn| {
+        let sessions = |request: &Request| request.path().starts_with("/api/voice/session");
+        server.requests().into_iter().filter(sessions).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&server).len(), 1, "nobody says goodbye to who did not listen");
+    server.reply("/api/voice/session/create", Reply::json(200, &json!({ "is_active": true })));
+    let output = ask(&server, &["Hi", "--conversation", "mine"]).await;
+    assert_eq!((output.status.code(), stdout(&output), stderr(&output)), (Some(0), "Hello.\n", ""));
+    let told = told(&server);
+    let session = told[1].body["session_id"].as_str().unwrap();
+    assert_eq!((told.len(), &told[1].body["conversation_id"]), (3, &json!("mine")));
+    assert_eq!(
+        told[2].path(),
+        format!("/api/voice/session/{session}/end"),
+        "that it has no such path is normal"
+    );
+    let turn = requests(&server).into_iter().last().unwrap();
+    assert_eq!(turn.body["session_id"], session);
 }
