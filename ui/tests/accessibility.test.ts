@@ -57,10 +57,41 @@ test.each(["light", "dark"] as const)("nor has anything that opens, %s", async (
   expect(await findings(page), "the shortcuts").toEqual([]);
 }, 60_000);
 
+test.each(["light", "dark"] as const)("nor have the panes, the events and the commands, %s", async (theme) => {
+  const page = await open("question", { theme });
+  await page.evaluate(() => script.send({ type: "log", entries: script.scenes.manyLog(1, 200), leftOut: 3 }));
+  await page.getByTestId("events-open").click();
+  await page.getByTestId("event").first().click();
+  expect(await findings(page), "the events").toEqual([]);
+  await page.getByTestId("history-open").click();
+  await page.getByTestId("history-more").nth(1).click();
+  expect(await findings(page), "the history").toEqual([]);
+  await page.getByTestId("rename").click();
+  expect(await findings(page), "a title being written").toEqual([]);
+  await page.keyboard.press("Escape");
+  await page.getByTestId("delete").click();
+  expect(await findings(page), "a second word asked for").toEqual([]);
+  await page.getByTestId("history-close").click();
+  await page.getByTestId("tool").first().getByRole("button").first().click();
+  expect(await findings(page), "an opened call").toEqual([]);
+  await page.getByTestId("memories-open").click();
+  await page.getByTestId("memory-edit").first().click();
+  expect(await findings(page), "the memories").toEqual([]);
+  await page.getByTestId("palette-open").click();
+  expect(await findings(page), "the commands").toEqual([]);
+}, 60_000);
+
 test.each([SMALL, { width: 640, height: 400 }, { width: 450, height: 300 }])("nor a window of %o", async (size) => {
   const page = await open("notices", { size });
   await page.getByTestId("light-moshi").click();
   expect(await findings(page)).toEqual([]);
+  await page.getByTestId("light-moshi").click();
+  for (const door of ["panels", "history", "events"] as const) {
+    await page.getByTestId(`${door}-open`).click();
+    await page.getByTestId(door).waitFor();
+    expect(await findings(page), door).toEqual([]);
+    await page.getByTestId(`${door}-close`).click();
+  }
 });
 
 test("with reduced motion the meters have names", async () => {

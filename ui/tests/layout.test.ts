@@ -48,6 +48,23 @@ describe.each(SIZES)("%s", (_, size) => {
     }
   });
 
+  test("panels, history and events have room, and nothing in them is cut off", async () => {
+    const page = await open("mas", { size });
+    for (const door of ["panels", "history", "events"] as const) {
+      const button = page.getByTestId(`${door}-open`);
+      // In a wide window the panels have their column.
+      if (!(await button.isVisible())) continue;
+      await button.click();
+      await page.getByTestId(door).waitFor();
+      await page.waitForTimeout(50);
+      expect((await page.getByTestId(door).boundingBox())?.height, door).toBeGreaterThanOrEqual(80);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), door).toBeLessThanOrEqual(0);
+      for (const id of ["talk", "text-box"]) expect(await inside(page, id), `${door}: ${id}`).toBe(true);
+      expect(await cutOff(page), door).toEqual([]);
+      await page.getByTestId(`${door}-close`).click();
+    }
+  });
+
   test("the settings can be used to their end", async () => {
     const page = await open("busy", { size });
     await page.getByTestId("settings-open").click();

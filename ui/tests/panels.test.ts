@@ -209,6 +209,17 @@ describe("in a narrow window", () => {
     expect(await page.evaluate(() => document.activeElement?.getAttribute("data-testid"))).toBe("panels-open");
   });
 
+  test("a pane and the events, which share a place, stand there one at a time", async () => {
+    const page = await open("question", { size: SMALL });
+    await page.getByTestId("panels-open").click();
+    await page.getByTestId("events-open").click();
+    await page.getByTestId("events").waitFor();
+    await expect.poll(() => page.getByTestId("panel-brain").isVisible()).toBe(false);
+    await page.getByTestId("history-open").click();
+    await page.getByTestId("history").waitFor();
+    await expect.poll(() => page.getByTestId("events").count()).toBe(0);
+  });
+
   test("P opens and closes them; in a wide one it goes to them", async () => {
     const page = await open("mas", { size: SMALL });
     await page.keyboard.press("p");

@@ -24,6 +24,34 @@ test.each(["light", "dark"] as const)("every scene, %s", async (theme) => {
   }
 }, 120_000);
 
+test.each(["light", "dark"] as const)("what opens: events, history, memories, commands, %s", async (theme) => {
+  const page = await open("question", { theme, atNoon: true });
+  await page.evaluate(() => script.send({ type: "log", entries: script.scenes.manyLog(1, 400), leftOut: 0 }));
+  for (const [name, size] of [["wide", WIDE], ["small", SMALL]] as const) {
+    await page.setViewportSize(size);
+    await page.waitForTimeout(200);
+    await picture(page, `question-${name}-${theme}`);
+    if (name === "small") {
+      await page.getByTestId("panels-open").click();
+      await page.waitForTimeout(100);
+      await picture(page, `panels-${name}-${theme}`);
+    }
+    await page.getByTestId("events-open").click();
+    await page.waitForTimeout(100);
+    await page.getByTestId("event").last().click();
+    await picture(page, `events-${name}-${theme}`);
+    await page.getByTestId("events-close").click();
+    await page.getByTestId("history-open").click();
+    await page.getByTestId("history-more").nth(1).click();
+    await picture(page, `history-${name}-${theme}`);
+    await page.getByTestId("history-close").click();
+    await page.keyboard.press("Control+k");
+    await page.waitForTimeout(100);
+    await picture(page, `commands-${name}-${theme}`);
+    await page.keyboard.press("Escape");
+  }
+}, 60_000);
+
 test.each(["light", "dark"] as const)("a busy host, its reason and the settings in every size, %s", async (theme) => {
   const page = await open("busy", { theme, atNoon: true });
   for (const [name, size] of Object.entries(SIZES)) {

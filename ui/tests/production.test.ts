@@ -12,6 +12,7 @@ const { blank, takeErrors, url } = windows("dist");
 type FakeTauri = {
   asked: { command: string; args: unknown }[];
   refuse: Record<string, unknown>;
+  answers: Record<string, unknown>;
   deliver: (events: UiEvent[]) => void;
 };
 
@@ -28,6 +29,7 @@ function installTauri(snapshot: Snapshot): void {
   const side: FakeTauri = {
     asked: [],
     refuse: {},
+    answers: {},
     deliver: (events) => {
       callbacks.get(channel)?.({ index, message: events });
       index += 1;
@@ -45,7 +47,7 @@ function installTauri(snapshot: Snapshot): void {
       else side.asked.push({ command, args });
       // A rejected command carries whatever Rust answered, not an Error.
       if (command in side.refuse) return Promise.reject(side.refuse[command]);
-      return command === "snapshot" ? snapshot : null;
+      return command === "snapshot" ? snapshot : (side.answers[command] ?? null);
     },
   };
   Object.assign(globalThis, { tauriSide: side, __TAURI_INTERNALS__: internals, violations: [] });
@@ -80,6 +82,14 @@ describe("under the window's content policy", () => {
     await page.getByTestId("text-box").fill("one\ntwo\nthree\nfour");
     await page.evaluate((call) => tauriSide.deliver([{ type: "call", call }]), SCENES.connecting().call);
     await page.evaluate((turns) => tauriSide.deliver([{ type: "conversation", id: "c2", turns }]), SCENES.hostile().turns);
+    await page.getByTestId("settings-close").click();
+    await page.evaluate((panels) => tauriSide.deliver([{ type: "panels", panels }]), SCENES.hostile().panels);
+    await page.getByTestId("tool").first().getByRole("button").first().click();
+    await page.getByTestId("events-open").click();
+    await page.evaluate((entries) => tauriSide.deliver([{ type: "log", entries, leftOut: 1 }]), SCENES.hostile().log.entries);
+    await page.getByTestId("event").first().click();
+    await page.getByTestId("palette-open").click();
+    await page.keyboard.press("Escape");
     await page.waitForTimeout(300);
     expect(await page.evaluate(() => violations)).toEqual([]);
   });
@@ -120,6 +130,64 @@ describe("commands", () => {
       { command: "start_echo_test", args: {} },
       { command: "stop_echo_test", args: {} },
       { command: "stop", args: {} },
+    ]);
+  });
+
+  test("of the brain, the history and the memories too", async () => {
+    const page = await openWithTauri({ ...SCENES.question(), turns: SCENES.brainFailed().turns });
+    await page.evaluate(
+      ({ history, memories }) => {
+        tauriSide.answers.find_conversations = history;
+        tauriSide.answers.find_memories = memories;
+        tauriSide.answers.export_conversation = "/home/ada/talk.md";
+        tauriSide.answers.report = "a report";
+      },
+      {
+        history: { entries: [{ id: "c9", title: "Bread", named: false, startedMs: 0, lastMs: 0, turns: 2, found: null }], total: 1 },
+        memories: { items: [{ id: "m9", text: "Tern", atMs: 0 }], total: 1 },
+      },
+    );
+    await page.getByTestId("question").getByTestId("allow").click();
+    await page.getByTestId("retry-turn").click();
+    await page.getByTestId("cancel-answer").click();
+    await page.getByTestId("history-open").click();
+    await page.getByTestId("resume").click();
+    await page.getByTestId("history-more").click();
+    await page.getByTestId("export-markdown").click();
+    await page.getByText("/home/ada/talk.md").waitFor();
+    await page.getByTestId("rename").click();
+    await page.getByTestId("rename-field").fill("Salt");
+    await page.keyboard.press("Enter");
+    await page.getByTestId("delete").click();
+    await page.getByTestId("confirm-yes").click();
+    await page.getByTestId("history-close").click();
+    await page.getByTestId("memories-open").click();
+    await page.getByTestId("memory-edit").click();
+    await page.getByTestId("memory-field").fill("Arctic tern");
+    await page.getByTestId("memory-keep").click();
+    await page.getByTestId("memory-forget").click();
+    await page.getByTestId("confirm-yes").click();
+    await page.keyboard.press("Control+,");
+    await page.getByTestId("mas-token").fill(" secret ");
+    await page.getByTestId("mas-token-set").click();
+    await page.getByTestId("events-open").click();
+    await page.getByTestId("events-report").click();
+    await expect.poll(() => page.evaluate(() => tauriSide.asked.at(-1)?.command)).toBe("report");
+    expect(await page.evaluate(() => tauriSide.asked)).toEqual([
+      { command: "snapshot", args: {} },
+      { command: "decide", args: { call: "q1", allowed: true } },
+      { command: "retry_turn", args: { id: "brain-turn-3" } },
+      { command: "cancel_answer", args: {} },
+      { command: "find_conversations", args: { query: "", offset: 0 } },
+      { command: "resume_conversation", args: { id: "c9" } },
+      { command: "export_conversation", args: { id: "c9", format: "markdown" } },
+      { command: "rename_conversation", args: { id: "c9", title: "Salt" } },
+      { command: "delete_conversation", args: { id: "c9" } },
+      { command: "find_memories", args: { query: "", offset: 0 } },
+      { command: "edit_memory", args: { id: "m9", text: "Arctic tern" } },
+      { command: "forget_memory", args: { id: "m9" } },
+      { command: "set_mas_token", args: { token: "secret" } },
+      { command: "report", args: {} },
     ]);
   });
 

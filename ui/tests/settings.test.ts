@@ -218,6 +218,49 @@ describe("voice and persona", () => {
   });
 });
 
+describe("the brain", () => {
+  test("has its addresses, its model and the person's name, saved when they are left", async () => {
+    const page = await openSettings("idle");
+    for (const [field, value] of [
+      ["mas-address", " mas.local:8001 "],
+      ["model-address", "localhost:11434"],
+      ["model", "llama3.2"],
+      ["person", "Grace"],
+    ] as const) {
+      await page.getByTestId(field).fill(value);
+      await page.keyboard.press("Tab");
+    }
+    await expect
+      .poll(() => asked(page, "changeSettings"))
+      .toEqual([{ masAddress: "mas.local:8001" }, { modelAddress: "localhost:11434" }, { model: "llama3.2" }, { person: "Grace" }]);
+    await page.getByTestId("mas-address").scrollIntoViewIfNeeded();
+    await picture(page, "settings-brain-light");
+  });
+
+  test("keeps a token that nobody reads back, and removes it", async () => {
+    const page = await openSettings("idle");
+    const field = page.getByTestId("mas-token");
+    expect(await field.getAttribute("type")).toBe("password");
+    expect(await page.getByTestId("mas-token-remove").count()).toBe(0);
+    await field.fill("secret");
+    await page.getByTestId("mas-token-set").click();
+    await page.getByText("One is kept.").waitFor();
+    expect(await field.inputValue()).toBe("");
+    await page.getByTestId("mas-token-remove").click();
+    await page.getByText("None is kept.").waitFor();
+    expect(await asked(page, "setMasToken")).toEqual(["secret", null]);
+  });
+
+  test("says beside the field why a token could not be kept, and keeps what was written", async () => {
+    const page = await openSettings("idle");
+    await page.evaluate(() => script.refusals.set("setMasToken", script.scenes.problem("history.disk_full")));
+    await page.getByTestId("mas-token").fill("secret");
+    await page.getByTestId("mas-token").press("Enter");
+    await page.locator("#mas-token-problem").waitFor();
+    expect(await page.getByTestId("mas-token").inputValue()).toBe("secret");
+  });
+});
+
 describe("the theme", () => {
   const ground = (page: Page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
 

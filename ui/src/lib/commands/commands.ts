@@ -19,7 +19,8 @@ const SECTIONS: [Section, string][] = [
 /** Everything that can be done now, what is most often done first. */
 export function commands(app: App): Named[] {
   const { store } = app;
-  const { call, panels, echoTest } = store.view;
+  const { call, panels, echoTest, turns } = store.view;
+  const failed = turns.findLast(({ delivery }) => delivery === "failed");
   const echoes = echoTest.state === "starting" || echoTest.state === "running";
   return [
     ...openQuestions(panels.tools).flatMap(({ id, name }): Named[] => [
@@ -27,6 +28,7 @@ export function commands(app: App): Named[] {
       { id: `refuse:${id}`, title: `Don't allow ${name}`, run: () => void store.decide(id, false) },
     ]),
     ...(answers(panels.brain.state) ? [{ id: "cancelAnswer", title: "Cancel the answer", run: () => void store.cancelAnswer() }] : []),
+    ...(failed ? [{ id: "retryTurn", title: "Try the unanswered turn again", run: () => void store.retryTurn(failed.id) }] : []),
     canStop(call.phase)
       ? { id: "stop", title: "Stop the call", keys: ["Esc"], run: () => void store.stop() }
       : { id: "talk", title: "Talk", run: () => void store.talk() },
