@@ -73,6 +73,22 @@ test("waveforms are painted", async () => {
   for (const pixels of painted) expect(pixels).toBeGreaterThan(50);
 });
 
+test("panels and events are drawn, and what is copied is on the clipboard or offered to be copied by hand", async () => {
+  await show("mas");
+  await webkit.run(`
+    document.querySelector("[data-testid=events-open]").click();
+    await new Promise((later) => setTimeout(later, 300));
+    document.querySelector("[data-testid=events-copy]").click();
+    await new Promise((later) => setTimeout(later, 300));
+  `);
+  await picture("mas");
+  expect(await webkit.run(`return document.querySelectorAll("[data-testid=tool]").length`)).toBe(4);
+  expect(await webkit.run(`return document.querySelectorAll("[data-testid=event]").length`)).toBe(9);
+  expect(await webkit.run(`return document.querySelector("[data-testid=events-told]").innerText`)).toMatch(
+    /^9 events copied\.$|^Copying is not allowed here\./,
+  );
+});
+
 test("what is typed is sent", async () => {
   await show("idle");
   await webkit.type("text-box", "Hello from WebKit\uE007");
