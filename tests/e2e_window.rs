@@ -15,101 +15,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::alignment::{assert_heard_well, say_and_listen, sounding};
-use common::display::Display;
-use common::driver::Driver;
+use common::app::{App, ENTER, ESCAPE, TAB, by};
 use common::patiently;
-use common::program::app;
-use common::pulse::Pulse;
 use common::recording::Recording;
 use common::server::{Server, tiny_model};
 use common::speech::{Speech, WORDS};
 use store::{History, Paths, Speaker};
-use tempfile::TempDir;
 
 /// How far the delays of two words may lie apart. The playout buffer may settle while they are said.
 const AGREE: Duration = Duration::from_millis(100);
-/// Enter, Escape and Tab, as WebDriver names them.
-const ENTER: char = '\u{e007}';
-const ESCAPE: char = '\u{e00c}';
-const TAB: char = '\u{e004}';
-
-/// The open window, with all that is around it. Fields end in this order.
-struct App {
-    driver: Driver,
-    pulse: Pulse,
-    display: Display,
-    home: TempDir,
-}
-
-impl App {
-    fn open(arguments: &[&str]) -> Self {
-        Self::open_at_home(tempfile::tempdir().unwrap(), arguments)
-    }
-
-    /// With a home in which there may be something already.
-    fn open_at_home(home: TempDir, arguments: &[&str]) -> Self {
-        let (pulse, display) = (Pulse::start(), Display::start());
-        let driver = Driver::open(&display, &app(), arguments, |command| {
-            pulse.give_to(command);
-            command.env("MYCA_HOME", home.path()).env_remove("MYCA_LOG");
-        });
-        Self { driver, pulse, display, home }
-    }
-
-    fn paths(&self) -> Paths {
-        Paths::below(self.home.path())
-    }
-
-    /// Closes the window and gives what was left at home.
-    fn close(self) -> TempDir {
-        let Self { driver, home, .. } = self;
-        driver.close();
-        home
-    }
-
-    #[track_caller]
-    fn click(&self, test_id: &str) {
-        self.driver.find_usable(&by(test_id)).click();
-    }
-
-    #[track_caller]
-    fn wait_for_phase(&self, phase: &str) {
-        self.driver.find(&format!("[data-testid=phase][data-phase={phase}]"));
-    }
-
-    #[track_caller]
-    fn wait_for_light(&self, light: &str, state: &str) {
-        self.driver.find(&format!("[data-testid=light-{light}][data-state={state}]"));
-    }
-
-    /// Types a message as a person does.
-    #[track_caller]
-    fn say_by_hand(&self, text: &str) {
-        let text_box = self.driver.find_usable(&by("text-box"));
-        text_box.click();
-        text_box.type_text(text);
-        self.driver.press(ENTER);
-        self.driver.wait_for_text(&format!("{}[data-speaker=person]:last-of-type", by("turn")), |shown| {
-            shown.contains(text)
-        });
-    }
-
-    /// The turns that are shown: who speaks, and how many words.
-    fn turns(&self) -> Vec<(String, usize)> {
-        let script = "return [...document.querySelectorAll('[data-testid=turn]')].map((turn) => [turn.dataset.speaker, \
-                      turn.innerText.split(/\\s+/).length])";
-        let turns = self.driver.run(script, &[]);
-        let turn = |turn: &serde_json::Value| {
-            (turn[0].as_str().unwrap().to_owned(), usize::try_from(turn[1].as_u64().unwrap()).unwrap())
-        };
-        turns.as_array().unwrap().iter().map(turn).collect()
-    }
-}
-
-fn by(test_id: &str) -> String {
-    format!("[data-testid={test_id}]")
-}
-
 /// What was typed in the conversation that was kept last.
 fn typed(paths: &Paths) -> Vec<String> {
     let (history, set_aside) = History::open(&paths.history()).unwrap();
@@ -172,10 +86,10 @@ fn a_model_is_heard_and_read_and_its_crash_ends_nothing() {
     let port = server.crash();
     app.wait_for_phase("reconnecting");
     app.say_by_hand("typed while it was away");
-    let before = app.turns().len();
+    let before = app.said("moshi").len();
     let _server = Server::host_at(model.path(), port);
     app.wait_for_phase("live");
-    patiently("more turns", || (app.turns().len() > before).then_some(()));
+    patiently("more turns", || (app.said("moshi").len() > before).then_some(()));
     let paths = app.paths();
     let _home = app.close();
     assert_eq!(typed(&paths), ["typed while it was away"]);
@@ -192,7 +106,7 @@ fn without_a_host_it_says_so_and_keeps_what_is_typed_for_the_next_time() {
     let home = app.close();
 
     let app = App::open_at_home(home, &[]);
-    patiently("both turns", || (app.turns().len() == 2).then_some(()));
+    patiently("both turns", || (app.said("person") == ["first", "second"]).then_some(()));
     app.click("new-conversation");
     patiently("an empty conversation", || app.turns().is_empty().then_some(()));
     app.close();

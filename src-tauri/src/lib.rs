@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use store::{Paths, SettingsFile};
+use store::{Paths, Secrets, SettingsFile};
 use tauri::RunEvent;
 use tracing_subscriber::EnvFilter;
 use window::{Options, Window};
@@ -107,6 +107,7 @@ fn options(args: &Args) -> io::Result<Options> {
         program: companion("myca")?,
         memories: paths.memories(),
         exports: paths.exports().to_path_buf(),
+        secrets: Some(Secrets::of_user()),
     })
 }
 

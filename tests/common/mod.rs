@@ -14,6 +14,7 @@
 )]
 
 pub mod alignment;
+pub mod app;
 pub mod display;
 pub mod driver;
 pub mod http;

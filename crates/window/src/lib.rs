@@ -13,6 +13,7 @@ mod report;
 mod settings;
 mod state;
 mod task;
+mod token;
 mod tools;
 mod translate;
 pub mod view;

@@ -117,7 +117,9 @@ fn replaces(new: &UiEvent, old: &UiEvent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{Level, Route, Signal, Speaker, Turn, TurnSource};
+    use crate::view::{
+        Agent, Level, LogEntry, LogLevel, LogSource, Route, Signal, Speaker, Turn, TurnSource,
+    };
 
     fn turn(id: &str, text: &str) -> UiEvent {
         let turn = Turn {
@@ -170,6 +172,54 @@ mod tests {
             },
         };
         assert_eq!(sent([devices("a"), turn("1", "t"), devices("b")]), [devices("b"), turn("1", "t")]);
+    }
+
+    fn agent(id: &str, since_ms: i64) -> UiEvent {
+        let state = crate::view::AgentState::Processing;
+        let name = "Mycologist".to_owned();
+        UiEvent::Agents {
+            agents: vec![Agent { id: id.into(), name, action: None, state, since_ms, said: None }],
+        }
+    }
+
+    fn log(number: u64) -> UiEvent {
+        let entry = LogEntry {
+            number,
+            at_ms: 0,
+            source: LogSource::Agent,
+            level: LogLevel::Info,
+            what: "It works.".into(),
+            said: None,
+        };
+        UiEvent::Log { entries: vec![entry], left_out: 0 }
+    }
+
+    #[test]
+    fn parts_of_a_list_go_out_together_and_each_once() {
+        let events = sent([agent("a", 1), log(0), agent("b", 2), agent("a", 3), log(1)]);
+        let [UiEvent::Agents { agents }, UiEvent::Log { entries, .. }] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(agents.iter().map(|agent| agent.since_ms).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn a_flood_of_the_log_is_cut_and_counted() {
+        let mut outbox = Outbox::default();
+        (0..1_500).for_each(|number| outbox.push(log(number)));
+        (0..2).for_each(|_| {
+            let events = outbox.take();
+            let [UiEvent::Log { entries, left_out }] = &events[..] else { panic!("{events:?}") };
+            assert_eq!((entries.len() as u64 + left_out, *left_out), (1_500, 500));
+            (0..1_000).for_each(|number| outbox.push(log(number)));
+        });
+    }
+
+    #[test]
+    fn other_panels_take_along_what_waits_of_the_ones_before() {
+        let panels = UiEvent::Panels { panels: crate::view::Panels::default() };
+        assert_eq!(sent([agent("a", 1), panels.clone(), agent("b", 2)]), [panels, agent("b", 2)]);
     }
 
     #[test]

@@ -192,10 +192,14 @@ impl State {
         match event {
             Event::Conversation { id, turns } => {
                 let turns: Vec<Turn> = turns.into_iter().map(|turn| translate::turn(turn, true)).collect();
+                let other = !self.snapshot.conversation_id.is_empty();
                 self.snapshot.conversation_id.clone_from(&id);
                 self.snapshot.turns.clone_from(&turns);
                 events.push(UiEvent::Conversation { id, turns });
-                self.clear_panels(now_ms, events);
+                // What an agent system did by itself while the history was opened belongs to no conversation before.
+                if other {
+                    self.clear_panels(now_ms, events);
+                }
                 self.log(Line::new(LogSource::App, "A conversation goes on."), now_ms, events);
             }
             Event::Call(call) => self.call(Call::from(*call), now_ms, events),

@@ -12,10 +12,10 @@ use std::{
 use audio::{ConnectSystem, DeviceId, DeviceWatch, Direction, Listed, SoundConfig};
 use brain::{
     What,
-    mas::{News, Watch},
+    mas::{News, ServiceToken, Watch},
 };
 use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource};
-use store::{Archive, SettingsError, SettingsFile};
+use store::{Archive, Secrets, SettingsError, SettingsFile};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -29,7 +29,7 @@ use crate::{
     past::{self, Past},
     settings::{self, SettingsPatch},
     state::{Change, State, Thinks, has_sound},
-    tools,
+    token, tools,
     view::{AppInfo, EchoTestState, NoticeLevel, UiEvent},
     wish::{Answer, Sink, Window, Wish, WishSender, check_text},
 };
@@ -66,6 +66,8 @@ pub struct Options {
     pub memories: PathBuf,
     /// The folder for conversations that are wanted as files.
     pub exports: PathBuf,
+    /// Where the agent system's service token is kept; without it, none is kept beyond this run.
+    pub secrets: Option<Secrets>,
 }
 
 impl Window {
@@ -87,7 +89,8 @@ impl Window {
             memories: memories.as_ref().ok().cloned(),
             exports: options.exports,
         });
-        let tools = tools::all(&WishSender(wishes.downgrade()), past.archive.clone());
+        let wished_by_others = WishSender(wishes.downgrade());
+        let tools = tools::all(&wished_by_others, past.archive.clone());
         let brains = Brains { memories, tools };
         let chosen = brains.choose(options.settings.get(), None);
         let (conversation, ending) = Conversation::start(
@@ -115,6 +118,7 @@ impl Window {
             conversation,
             brains,
             watch: chosen.watch,
+            token: None,
             deletions: HashMap::new(),
             new_conversation_next: false,
             echo: None,
@@ -124,6 +128,9 @@ impl Window {
             last_batch: Instant::now(),
             batches: 0,
         };
+        if let Some(secrets) = options.secrets.clone() {
+            tokio::spawn(async move { wished_by_others.token(token::kept(secrets).await).await });
+        }
         let set_aside = [
             options.settings_aside.map(|aside| ("settings", settings::were_broken(&aside))),
             memories_aside.map(|aside| ("memories", past::were_broken(&aside))),
@@ -136,7 +143,7 @@ impl Window {
             let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
             let _ = ending.await;
         });
-        Ok((Self { wishes, past }, task))
+        Ok((Self { wishes, past, secrets: options.secrets }, task))
     }
 }
 
@@ -149,6 +156,8 @@ struct Task {
     brains: Brains,
     /// Looks at the agent system, where one answers.
     watch: Option<Watch>,
+    /// The agent system's.
+    token: Option<ServiceToken>,
     /// Who waits for which conversation to be deleted.
     deletions: HashMap<String, Vec<Answer<Result<(), Problem>>>>,
     /// Whether a new conversation begins when the answer that is under way has ended.
@@ -257,6 +266,7 @@ impl Task {
                     self.outbox.push(UiEvent::OpenSettings { section });
                 }
             }
+            Wish::Token(token) => self.token(token).await,
             Wish::StartEchoTest(answer) => {
                 let _ = answer.send(self.start_echo_test());
             }
@@ -303,8 +313,25 @@ impl Task {
         written
     }
 
+    async fn token(&mut self, token: Result<Option<ServiceToken>, Problem>) {
+        let asks_mas = !self.state.settings().mas_address.is_empty();
+        match token {
+            Ok(token) => {
+                let differs = token != self.token;
+                self.token = token;
+                self.step(Change::MasToken(self.token.is_some()));
+                if differs && asks_mas {
+                    self.choose_brain().await;
+                }
+            }
+            Err(problem) if asks_mas => self.step(Change::Notice("token", NoticeLevel::Warning, problem)),
+            // Nobody needs it.
+            Err(problem) => tracing::info!(code = problem.code, "no service token can be read"),
+        }
+    }
+
     async fn choose_brain(&mut self) {
-        let chosen = self.brains.choose(self.state.settings(), None);
+        let chosen = self.brains.choose(self.state.settings(), self.token.clone());
         self.watch = chosen.watch;
         self.ask_conversation(Command::Brain(Some(chosen.thinker))).await;
         self.step(Change::Brain(chosen.thinks));

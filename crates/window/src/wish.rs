@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use brain::Decision;
+use brain::{Decision, mas::ServiceToken};
 use conversation::Problem;
+use store::Secrets;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     past::Past,
     report,
     settings::SettingsPatch,
+    token,
     tools::Refusal,
     view::{self, ExportFormat, HistoryPage, MemoryPage, Section, Snapshot, UiEvent},
 };
@@ -39,6 +41,8 @@ pub(crate) enum Wish {
     CancelAnswer,
     Decide(Decision),
     OpenSettings(Section),
+    /// The agent system's token from now on, or why the kept one cannot be read.
+    Token(Result<Option<ServiceToken>, Problem>),
     StartEchoTest(Answer<Result<(), Problem>>),
     StopEchoTest,
     Dismiss(String),
@@ -51,6 +55,7 @@ pub(crate) enum Wish {
 pub struct Window {
     pub(crate) wishes: mpsc::Sender<Wish>,
     pub(crate) past: Arc<Past>,
+    pub(crate) secrets: Option<Secrets>,
 }
 
 impl Window {
@@ -212,6 +217,17 @@ impl Window {
         self.past.forget_memory(id).await.map_err(Into::into)
     }
 
+    /// Keeps the agent system's service token in the system's keyring, or takes it away.
+    ///
+    /// # Errors
+    /// What is no token; or that the change holds but cannot be kept.
+    pub async fn set_mas_token(&self, token: Option<String>) -> Result<(), view::Problem> {
+        let entered = token::entered(token.as_deref())?;
+        let kept = token::keep(self.secrets.clone(), token).await;
+        self.wish(Wish::Token(Ok(entered))).await?;
+        kept.map_err(Into::into)
+    }
+
     /// What is true of this run, for whoever is asked for help: nothing that was said, and no address or name.
     pub async fn report(&self) -> Result<String, view::Problem> {
         Ok(report::report(&self.snapshot().await?))
@@ -257,6 +273,11 @@ impl WishSender {
 
     pub(crate) async fn new_conversation_next(&self) -> Result<(), Refusal> {
         self.wish(Wish::NewConversationNext).await
+    }
+
+    pub(crate) async fn token(&self, token: Result<Option<ServiceToken>, Problem>) {
+        // Where it cannot be sent nobody wants to know it any more.
+        let _ = self.wish(Wish::Token(token)).await;
     }
 
     pub(crate) async fn change(&self, patch: SettingsPatch) -> Result<(), Refusal> {

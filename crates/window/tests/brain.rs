@@ -112,7 +112,7 @@ async fn the_brain_opens_settings_and_finds_what_was_said_long_ago() {
     shown.window.send_text("Start a new conversation.".into()).await.unwrap();
     shown.shows(|s| s.conversation_id != id && s.turns.is_empty()).await;
     let past = shown.window.find_conversations("audio settings".into(), 0).await.unwrap();
-    assert_eq!(past.total, 1, "it was left after its answer: {past:?}");
+    assert!(past.entries.iter().any(|entry| entry.id == id), "it was kept: {past:?}");
     shown.close().await;
 }
 

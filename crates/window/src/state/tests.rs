@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::view::{Light, Speaker, TurnSource};
 
+mod panels;
+
 const HOST: &str = "ws://gpu:8998";
 
 fn info() -> AppInfo {

@@ -46,6 +46,7 @@ impl Shown {
             program: folder.join("no-such-program"),
             memories: paths.memories(),
             exports: paths.exports().to_path_buf(),
+            secrets: None,
         };
         let (window, task) = Window::start(options).unwrap();
         let (tell, batches) = mpsc::unbounded_channel();
