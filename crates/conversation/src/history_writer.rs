@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use store::{Conversation, History, HistoryError, SetAside, Turn};
+use store::{Conversation, DatabaseError, History, SetAside, Turn};
 use tokio::sync::oneshot;
 
 use crate::problem::Problem;
@@ -164,7 +164,7 @@ impl Place {
         conversation: &Conversation,
         turns: &[Turn],
         set_aside: &mut Option<SetAside>,
-    ) -> Result<(), HistoryError> {
+    ) -> Result<(), DatabaseError> {
         if let Self::Open(path, history) = self {
             match history.put(conversation, turns) {
                 Err(error) if error.is_broken() => {

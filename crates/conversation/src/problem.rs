@@ -1,7 +1,7 @@
 //! What went wrong, for people: a stable code, a sentence that says what happened, and one that says what to do.
 
 use audio::{DeviceError, Direction};
-use store::HistoryError;
+use store::DatabaseError;
 use wire::ChatUrlError;
 
 /// Something a person can do about a problem with one click.
@@ -110,7 +110,7 @@ impl Problem {
 
     /// A conversation is still on disk.
     #[must_use]
-    pub fn not_deleted(error: &HistoryError) -> Self {
+    pub fn not_deleted(error: &DatabaseError) -> Self {
         Self::new(
             "history.not_deleted",
             format!("The conversation could not be deleted: {error}."),
@@ -121,16 +121,16 @@ impl Problem {
 
     /// A turn is not on disk.
     #[must_use]
-    pub fn not_saved(error: &HistoryError) -> Self {
+    pub fn not_saved(error: &DatabaseError) -> Self {
         let next = match error {
-            HistoryError::DiskFull => {
+            DatabaseError::DiskFull => {
                 "Free some space; what is on the screen is written as soon as there is room."
             }
-            HistoryError::Busy => "Close the other window of this program; writing is tried again.",
-            HistoryError::TooNew { .. } => {
+            DatabaseError::Busy => "Close the other window of this program; writing is tried again.",
+            DatabaseError::TooNew { .. } => {
                 "Install the later version again; until then this conversation is not kept."
             }
-            HistoryError::Folder(_) | HistoryError::Sqlite(_) => {
+            DatabaseError::Folder(_) | DatabaseError::Sqlite(_) => {
                 "Copy what you need from the screen; it is written as soon as that works again."
             }
         };

@@ -41,7 +41,7 @@ impl World {
             for effect in self.machine.step(input, Moment::default()) {
                 match effect {
                     Effect::Store(..) => inputs.push(Input::Stored(if self.disk_is_full {
-                        Err(Problem::not_saved(&store::HistoryError::DiskFull))
+                        Err(Problem::not_saved(&store::DatabaseError::DiskFull))
                     } else {
                         Ok(())
                     })),

@@ -428,7 +428,7 @@ fn a_disk_that_refuses_is_said_once_and_so_is_its_recovery() {
     let conversation = store::Conversation { id: "c".into(), started_ms: 0 };
     let mut machine = Machine::new(conversation, &[], Moment::default());
     let at = |s| Moment { mono: secs(s), unix_ms: 0 };
-    let full = || Problem::not_saved(&store::HistoryError::DiskFull);
+    let full = || Problem::not_saved(&store::DatabaseError::DiskFull);
     machine.step(Input::Typed("a".into()), at(0));
     let effects = machine.step(Input::Stored(Err(full())), at(0));
     assert!(effects.contains(&Effect::Saving(Some(full()))), "{effects:?}");

@@ -8,7 +8,7 @@ use conversation::{
     Problem,
     problem::{Action, LinkError},
 };
-use store::HistoryError;
+use store::DatabaseError;
 use wire::ChatUrlError;
 
 fn link_errors() -> Vec<LinkError> {
@@ -55,13 +55,13 @@ fn address_errors() -> Vec<ChatUrlError> {
     ]
 }
 
-fn history_errors() -> Vec<HistoryError> {
+fn history_errors() -> Vec<DatabaseError> {
     let refused = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
     vec![
-        HistoryError::DiskFull,
-        HistoryError::Busy,
-        HistoryError::TooNew { path: "/data/history.sqlite3".into() },
-        HistoryError::Folder(refused()),
+        DatabaseError::DiskFull,
+        DatabaseError::Busy,
+        DatabaseError::TooNew { path: "/data/history.sqlite3".into() },
+        DatabaseError::Folder(refused()),
     ]
 }
 
