@@ -124,14 +124,15 @@ fn open_one_conversation(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| archive.conversation("conversation-500").unwrap());
 }
 
-#[divan::bench(args = [true, false], sample_count = 100)]
-fn write_a_turn_that_stays_open(bencher: Bencher<'_, '_>, open: bool) {
+/// One that grows, which is not indexed, or one that is closed.
+#[divan::bench(args = ["open", "closed"], sample_count = 100)]
+fn write_a_turn(bencher: Bencher<'_, '_>, state: &str) {
     let (mut history, _) = History::open(&FILLED.path).unwrap();
     let conversation = Conversation::begin(0);
     let mut text = String::new();
     bencher.bench_local(|| {
         text.push_str(" word");
-        history.put(&conversation, &[turn(0, text.clone(), open)]).unwrap();
+        history.put(&conversation, &[turn(0, text.clone(), state == "open")]).unwrap();
     });
     history.delete(&conversation.id).unwrap();
 }
