@@ -11,7 +11,10 @@ mod common;
 #[path = "../crates/brain/tests/stand_in/mod.rs"]
 mod stand_in;
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use common::{
     app::{App, ENTER, TAB, by},
@@ -69,6 +72,7 @@ fn a_newcomer_types_gets_answers_and_allows_what_changes_something() {
     app.driver.find(&by("empty"));
     app.click("history-open");
     app.driver.wait_for_text(&by("history-entry"), |shown| shown.contains("Remember that my cat"));
+    app.click("history-more");
     app.click("export-markdown");
     let written = app.driver.find(&by("written"));
     patiently("where it was written", || written.text().contains(".md").then_some(()));
@@ -178,3 +182,94 @@ fn an_answer_under_way_can_be_stopped_and_says_so() {
         .wait_for_text("[data-testid=turn][data-speaker=brain]", |shown| shown.contains("You stopped it."));
     app.close();
 }
+
+/// Prints how long after Enter the first word of an answer is on the screen, where the server takes no time at all. Not a
+/// test: figures are for reading.
+#[test]
+#[ignore = "measures; run it alone, with --ignored --nocapture"]
+fn figures() {
+    let runtime = Runtime::new().unwrap();
+    let mas = runtime.block_on(StandIn::start());
+    mas.reply(STREAM, Reply::tokens(&["Here", " I", " am."]));
+    mas.reply("/live", Reply::json(200, &json!({ "status": "alive" })));
+    let home = tempfile::tempdir().unwrap();
+    let path = store::Paths::below(home.path()).settings();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, json!({ "version": 1, "mas_address": mas.address() }).to_string()).unwrap();
+    let app = App::open_at_home(home, &[]);
+    app.wait_for_light("mas", "well");
+    app.driver.run(WATCH, &[]);
+    let mut delays: Vec<f64> = (0..21)
+        .map(|turn| {
+            app.say(&format!("Turn {turn}"));
+            patiently("the answer", || (app.said("brain").len() == turn + 1).then_some(()));
+            app.driver.find("[data-testid=brain][data-state=ready]");
+            app.driver.run("return window.firstAt - window.enterAt", &[]).as_f64().unwrap()
+        })
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    eprintln!(
+        "Enter to first word on the screen: median {} ms, slowest of 21 {} ms (at most 50 asked for)",
+        delays[10], delays[20]
+    );
+    app.close();
+}
+
+/// Prints how the window fares for a minute while more happens in the agent system than anybody can read.
+#[test]
+#[ignore = "measures; run it alone, with --ignored --nocapture"]
+fn figures_of_a_flood() {
+    let runtime = Runtime::new().unwrap();
+    let mas = runtime.block_on(StandIn::start());
+    mas.reply("/live", Reply::json(200, &json!({ "status": "alive" })));
+    let happened = json!({ "type": "agent_status", "source": "m", "timestamp": "t", "channel": "agents", "data": {
+        "agent_id": "a1", "agent_name": "Mycologist", "status": "processing", "message": "counts spores",
+    } });
+    mas.reply("/ws/agents/status", Reply::socket(vec![Piece::Forever(happened.to_string().into_bytes())]));
+    let home = tempfile::tempdir().unwrap();
+    let path = store::Paths::below(home.path()).settings();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, json!({ "version": 1, "mas_address": mas.address() }).to_string()).unwrap();
+    let app = App::open_at_home(home, &[]);
+    app.driver.find(&by("agent"));
+    app.driver.run(KEYS, &[]);
+    let text_box = app.driver.find_usable(&by("text-box"));
+    text_box.click();
+    let start = Instant::now();
+    let mut delays = Vec::new();
+    while start.elapsed() < Duration::from_secs(60) {
+        text_box.type_text("a");
+        delays.push(app.driver.run("return window.keyMs", &[]).as_f64().unwrap());
+    }
+    delays.sort_by(f64::total_cmp);
+    let of = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize];
+    eprintln!(
+        "{} keys in a flood, from the key to the painted letter: median {:.0} ms, 95 % {:.0} ms, slowest {:.0} ms",
+        delays.len(), of(0.5), of(0.95), of(1.0)
+    );
+    app.close();
+}
+
+/// Notes how long after a key press its frame was painted.
+const KEYS: &str = "
+    window.keyMs = 0;
+    addEventListener('keydown', (event) => {
+        requestAnimationFrame(() => setTimeout(() => { window.keyMs = performance.now() - event.timeStamp; }));
+    }, true);
+";
+
+/// Notes when Enter is pressed, and when a turn of the brain's has been painted first.
+const WATCH: &str = "
+    addEventListener('keydown', (event) => {
+        if (event.key !== 'Enter') return;
+        window.enterAt = Date.now();
+        window.firstAt = null;
+        window.known = document.querySelectorAll('[data-testid=turn][data-speaker=brain]').length;
+    }, true);
+    new MutationObserver(() => {
+        if (window.firstAt !== null) return;
+        if (document.querySelectorAll('[data-testid=turn][data-speaker=brain]').length === window.known) return;
+        window.firstAt = 0;
+        requestAnimationFrame(() => setTimeout(() => { window.firstAt = Date.now(); }));
+    }).observe(document.body, { subtree: true, childList: true });
+";

@@ -8,6 +8,7 @@ mod bindings;
 mod brains;
 mod echo_test;
 mod outbox;
+mod pace;
 mod past;
 mod report;
 mod settings;

@@ -1,6 +1,6 @@
 //! Events on their way to the window: at most one of each kind, and one of each turn.
 
-use crate::view::UiEvent;
+use crate::view::{Speaker, UiEvent};
 
 /// Events that wait at most. Beyond that a batch goes out before its time.
 const MOST: usize = 2_000;
@@ -37,6 +37,19 @@ impl Outbox {
         }
     }
 
+    /// Whether a person waits for something of it. Nobody waits for Moshi's words: they are heard.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waiting.iter().any(|event| match event {
+            UiEvent::Turn { turn } => turn.speaker != Speaker::Moshi,
+            UiEvent::Call { .. }
+            | UiEvent::Conversation { .. }
+            | UiEvent::Brain { .. }
+            | UiEvent::OpenSettings { .. } => true,
+            UiEvent::Tools { calls, .. } => calls.iter().any(|call| call.question.is_some()),
+            _ => false,
+        })
+    }
+
     /// Whether the batch has to go out now.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= MOST
@@ -53,7 +66,7 @@ impl Outbox {
                 let beyond = entries.len().saturating_sub(LOG_ENTRIES);
                 entries.drain(..beyond);
                 self.left_out += beyond as u64;
-                *left_out = self.left_out;
+                *left_out += self.left_out;
             }
         }
         events
@@ -78,7 +91,10 @@ fn add(waiting: &mut UiEvent, event: UiEvent) -> Option<UiEvent> {
             *counts = now;
             uses.extend(new);
         }
-        (UiEvent::Log { entries, .. }, UiEvent::Log { entries: new, .. }) => entries.extend(new),
+        (UiEvent::Log { entries, left_out }, UiEvent::Log { entries: new, left_out: now }) => {
+            *left_out = now;
+            entries.extend(new);
+        }
         (_, event) => return Some(event),
     }
     None
@@ -117,9 +133,7 @@ fn replaces(new: &UiEvent, old: &UiEvent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{
-        Agent, Level, LogEntry, LogLevel, LogSource, Route, Signal, Speaker, Turn, TurnSource,
-    };
+    use crate::view::{Agent, Level, LogEntry, LogLevel, LogSource, Route, Signal, Turn, TurnSource};
 
     fn turn(id: &str, text: &str) -> UiEvent {
         let turn = Turn {

@@ -246,6 +246,11 @@ impl State {
 
     fn told(&mut self, told: Told, now_ms: i64, events: &mut Vec<UiEvent>) {
         events.extend(told.events);
+        if told.left_out > 0 {
+            let log = &mut self.snapshot.log;
+            log.left_out += told.left_out;
+            events.push(UiEvent::Log { entries: Vec::new(), left_out: log.left_out });
+        }
         for line in told.lines {
             self.log(line, now_ms, events);
         }
@@ -456,6 +461,12 @@ impl State {
         }
     }
 
+    /// How long a sign of life takes to the host and back, in whole milliseconds: less is noise.
+    fn network_ms(&self) -> Option<f64> {
+        let network = self.snapshot.latency.stages.iter().find(|time| time.stage == Stage::Network)?;
+        network.ms.map(f64::round)
+    }
+
     fn lights(&self, now_ms: i64) -> Vec<Light> {
         let muted = self.snapshot.call.muted;
         let echoes =
@@ -467,7 +478,10 @@ impl State {
         let fresh = [
             device(LightId::Microphone, &self.input, muted),
             device(LightId::Speaker, &self.output, false),
-            lights::moshi(&self.snapshot.call, self.settings.host_address.is_empty()),
+            Light {
+                ms: self.network_ms(),
+                ..lights::moshi(&self.snapshot.call, self.settings.host_address.is_empty())
+            },
             lights::bridge(),
             self.mas.light(self.settings.mas_address.is_empty()),
             lights::brain(&self.snapshot.panels.brain),

@@ -6,7 +6,6 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use audio::{ConnectSystem, DeviceId, DeviceWatch, Direction, Listed, SoundConfig};
@@ -26,6 +25,7 @@ use crate::{
     brains::{self, Brains},
     echo_test::{self, EchoTest, News as EchoNews},
     outbox::Outbox,
+    pace::Pace,
     past::{self, Past},
     settings::{self, SettingsPatch},
     state::{Change, State, Thinks, has_sound},
@@ -34,8 +34,6 @@ use crate::{
     wish::{Answer, Sink, Window, Wish, WishSender, check_text},
 };
 
-/// Between two batches: 15 a second.
-const BATCH_EVERY: Duration = Duration::from_nanos(1_000_000_000 / 15);
 /// Batches of sound between two looks at the delays.
 const MEASURE_EVERY: u32 = 8;
 /// Wishes that wait for the task.
@@ -125,7 +123,7 @@ impl Window {
             echo_handle: None,
             outbox: Outbox::default(),
             sink: None,
-            last_batch: Instant::now(),
+            pace: Pace::new(Instant::now()),
             batches: 0,
         };
         if let Some(secrets) = options.secrets.clone() {
@@ -167,7 +165,7 @@ struct Task {
     echo_handle: Option<Handle>,
     outbox: Outbox,
     sink: Option<Sink>,
-    last_batch: Instant,
+    pace: Pace,
     batches: u32,
 }
 
@@ -186,7 +184,7 @@ impl Task {
         mut lists: mpsc::Receiver<Listed>,
     ) {
         loop {
-            let batch_at = self.last_batch + BATCH_EVERY;
+            let batch_at = self.pace.due(self.outbox.is_waited_for());
             let batch = !self.outbox.is_empty() || self.sound_flows();
             tokio::select! {
                 wish = wished.recv() => match wish {
@@ -419,7 +417,7 @@ impl Task {
     }
 
     fn send_batch(&mut self) {
-        self.last_batch = Instant::now();
+        self.pace.went(Instant::now());
         if self.outbox.is_empty() {
             return;
         }

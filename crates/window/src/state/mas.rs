@@ -71,10 +71,7 @@ impl Mas {
                     panels::happened(panels, known, what, now_ms, told);
                 }
             }
-            MasChange::LeftOut(count) => {
-                let what = format!("{count} entries of the agent system were too many and left out.");
-                told.lines.push(Line::new(LogSource::Brain, what).level(LogLevel::Warning));
-            }
+            MasChange::LeftOut(count) => told.left_out += count,
         }
     }
 

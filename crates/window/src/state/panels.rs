@@ -23,6 +23,8 @@ const SHOWN: usize = 4 << 10;
 pub(super) struct Told {
     pub(super) events: Vec<UiEvent>,
     pub(super) lines: Vec<Line>,
+    /// What happened beyond that, and is only counted.
+    pub(super) left_out: u64,
 }
 
 /// What is known beyond what is shown.

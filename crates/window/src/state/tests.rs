@@ -311,7 +311,9 @@ fn the_way_of_a_sound_is_told_stage_by_stage() {
     );
     assert_eq!(latency.total_ms, Some(84.0), "a host that is not measured counts nothing");
     assert_eq!((latency.concealed_ms, latency.dropped_ms), (100.0, 30.0), "samples are told as time");
+    assert_eq!(light(&state, LightId::Moshi).ms, Some(20.0));
     step(&mut state, call(conversation::Phase::Idle, None), 4_000);
+    assert_eq!(light(&state, LightId::Moshi).ms, None);
     assert_eq!(state.snapshot().latency, latency::none(), "nothing is measured without a call");
 }
 

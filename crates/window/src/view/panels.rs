@@ -290,7 +290,7 @@ pub struct Emotion {
 pub struct Log {
     /// The last entries, oldest first.
     pub entries: Vec<LogEntry>,
-    /// Entries that were left out, because too many came at once.
+    /// What is not in it, because too much happened at once.
     pub left_out: u64,
 }
 

@@ -490,7 +490,7 @@ export type LogEntry = {
 export type Log = {
   /** The last entries, oldest first. */
   entries: Array<LogEntry>,
-  /** Entries that were left out, because too many came at once. */
+  /** What is not in it, because too much happened at once. */
   leftOut: number,
 };
 
