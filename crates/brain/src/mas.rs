@@ -1,11 +1,13 @@
 //! The client of MAS, the agent system behind the conversation.
 //!
 //! MAS does not say what it can do, so it is found out by asking: the brain's stream, the brain's chat, the
-//! orchestrator's chat, and what answered is remembered. A turn calls one model. `mas/endpoint.rs` says where a turn may go
+//! orchestrator's chat, and what answered is remembered. A turn calls one model, and what a streamed one does not tell of itself is
+//! asked beside it (`mas/aside.rs`). `mas/endpoint.rs` says where a turn may go
 //! on to the next interface and why; everywhere else a failure is told and nothing is sent twice.
 
 mod address;
 mod answer;
+mod aside;
 mod ask;
 mod consciousness;
 mod endpoint;
@@ -23,7 +25,7 @@ mod turn;
 mod watch;
 
 use std::{
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -51,6 +53,8 @@ pub struct Limits {
     pub wait: Duration,
     /// A wait of which MAS does not say how long it is.
     pub unsaid_wait: Duration,
+    /// How much longer a streamed turn lasts at most for what is asked beside it.
+    pub aside: Duration,
 }
 
 impl Default for Limits {
@@ -60,6 +64,7 @@ impl Default for Limits {
             request: Duration::from_secs(30),
             wait: Duration::from_secs(130),
             unsaid_wait: Duration::from_secs(20),
+            aside: Duration::from_secs(1),
         }
     }
 }
@@ -75,6 +80,7 @@ struct Inner {
     http: Http,
     limits: Limits,
     known: Mutex<Known>,
+    aside: Mutex<aside::Known>,
     /// Whether the person knows that the token can be read on its way.
     said_that_it_shows: AtomicBool,
     /// Our id of this session, in the form that MAS makes itself where it is not given one.
@@ -90,6 +96,7 @@ impl Mas {
             http,
             limits,
             known: Mutex::default(),
+            aside: Mutex::default(),
             said_that_it_shows: AtomicBool::new(false),
             session: Uuid::now_v7(),
         };
@@ -106,6 +113,24 @@ impl Mas {
     #[must_use]
     pub fn session(&self) -> Uuid {
         self.inner.session
+    }
+}
+
+impl Inner {
+    /// What is known of the interfaces that answer turns.
+    fn known<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is known of what is asked beside a stream.
+    fn aside<R>(&self, change: impl FnOnce(&mut aside::Known) -> R) -> R {
+        change(&mut self.aside.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// MAS went away, and whatever comes back may be another build.
+    fn forget(&self) {
+        self.known(Known::forget);
+        self.aside(aside::Known::forget);
     }
 }
 

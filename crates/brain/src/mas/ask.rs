@@ -45,9 +45,13 @@ impl Mas {
         }
     }
 
-    /// A document; none where this MAS has no such thing. `target`: path and query.
-    pub(super) async fn look_at(&self, target: &str) -> Result<Option<Value>, MasError> {
-        let mut response = self.inner.http.ask(target, None).await?;
+    /// A document; none where this MAS has no such thing. `target`: path and query; `body`: what is posted, if anything is.
+    pub(super) async fn look_at(
+        &self,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Result<Option<Value>, MasError> {
+        let mut response = self.inner.http.ask(target, body).await?;
         match response.status() {
             200..=299 => {}
             404 | 405 | 410 | 501 => return Ok(None),

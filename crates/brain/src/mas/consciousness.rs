@@ -39,7 +39,7 @@ impl Mas {
     /// # Errors
     /// When MAS cannot be asked, or fails.
     pub async fn consciousness(&self) -> Result<Option<Consciousness>, MasError> {
-        let value = self.look_at("/api/myca/status").await?;
+        let value = self.look_at("/api/myca/status", None).await?;
         Ok(value.as_ref().and_then(Fields::of).map(|fields| consciousness(&fields)))
     }
 }

@@ -153,7 +153,7 @@ impl Mas {
             return Ok(Vec::new());
         }
         let (began, since) = (SystemTime::now(), &mut feed.since[source as usize]);
-        let told = match self.look_at(&source.target(self, *since)).await? {
+        let told = match self.look_at(&source.target(self, *since), None).await? {
             Some(value) => {
                 *since = began;
                 feed.read(&value, Instant::now())

@@ -20,6 +20,10 @@ pub(super) struct Found {
     memory: usize,
     notices: usize,
     left_out: u64,
+    /// Whether it was told which agents a turn matches, and what was remembered for it. An answer and what is asked
+    /// beside it tell the same.
+    matched: bool,
+    recalled: bool,
 }
 
 /// A tool's call that was told of.
@@ -47,22 +51,18 @@ impl Found {
     /// remembered, who was asked, what they called, what was kept.
     pub(super) fn read(&mut self, object: &Fields<'_>, now: Instant) -> Vec<What> {
         let mut found = Vec::new();
-        let context = object.object("memory_context");
-        if let Some(context) = context {
-            self.context(&context, &mut found);
+        if let Some(context) = object.object("memory_context") {
+            found.extend(self.recalled(&context));
         }
-        for agent in object.list("matched_agents").unwrap_or_default() {
-            self.agent(agent, AgentState::Matched, &mut found);
-        }
+        found.extend(self.matches(object));
         for agent in object.list("agents_invoked").unwrap_or_default() {
             self.agent(agent, AgentState::Invoked, &mut found);
         }
         for call in object.list("tool_calls").unwrap_or_default() {
             self.tool(call, ToolState::Success, now, &mut found);
         }
-        let recalled = context.is_some_and(|context| context.list("memories").is_some());
         for action in object.list("actions_taken").unwrap_or_default() {
-            self.action(action, recalled, now, &mut found);
+            self.action(action, now, &mut found);
         }
         if let Some(stats) = object.object("memory_stats") {
             for (field, used) in [("reads", MemoryUse::Read), ("writes", MemoryUse::Write)] {
@@ -94,24 +94,43 @@ impl Found {
         }
     }
 
-    fn context(&mut self, context: &Fields<'_>, found: &mut Vec<What>) {
+    /// Which agents a turn matches, once.
+    pub(super) fn matches(&mut self, object: &Fields<'_>) -> Vec<What> {
+        let mut found = Vec::new();
+        let agents = object.list("matched_agents").filter(|_| !self.matched).unwrap_or_default();
+        self.matched |= !agents.is_empty();
+        for agent in agents {
+            self.agent(agent, AgentState::Matched, &mut found);
+        }
+        found
+    }
+
+    /// What was remembered for a turn, once.
+    pub(super) fn recalled(&mut self, context: &Fields<'_>) -> Vec<What> {
+        let mut found = Vec::new();
+        if self.recalled {
+            return found;
+        }
+        self.recalled = context.list("memories").is_some();
         for kind in ["memories", "episodes"] {
             if let Some(list) = context.list(kind) {
-                self.memory(MemoryUse::Read, kind, list.len() as u64, None, found);
+                self.memory(MemoryUse::Read, kind, list.len() as u64, None, &mut found);
             }
         }
         // A profile without preferences holds nothing but the name that we sent.
-        if context.object("profile").is_some_and(|profile| profile.is_filled("preferences")) {
-            self.memory(MemoryUse::Read, "profile", 1, None, found);
+        let mut profiles = ["profile", "user_profile"].into_iter().filter_map(|name| context.object(name));
+        if profiles.any(|profile| profile.is_filled("preferences")) {
+            self.memory(MemoryUse::Read, "profile", 1, None, &mut found);
         }
+        found
     }
 
-    /// `recalled`: the memories themselves were there, and counted.
-    fn action(&mut self, action: &Value, recalled: bool, now: Instant, found: &mut Vec<What>) {
+    fn action(&mut self, action: &Value, now: Instant, found: &mut Vec<What>) {
         let Some(fields) = Fields::of(action) else { return };
         match fields.get("type").and_then(Value::as_str).unwrap_or_default() {
-            "memory_recalled" if recalled => {}
+            "memory_recalled" if self.recalled => {}
             "memory_recalled" => {
+                self.recalled = true;
                 let count = fields.count("count").unwrap_or(1);
                 self.memory(MemoryUse::Read, "memories", count, None, found);
             }

@@ -1,6 +1,9 @@
 //! Requests to MAS: its paths, its token, its errors.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use net::{Client, ConnectError, HeaderName, HttpError, Limits, Opening, Response, UpgradeError, WebSocket};
 use serde_json::Value;
@@ -18,6 +21,8 @@ pub(super) struct Http {
     client: Client,
     /// How long a request may take, from the first packet to the last.
     limit: Duration,
+    /// When MAS last said that it has had too many requests, whoever made them.
+    limited: Mutex<Option<Instant>>,
 }
 
 impl Http {
@@ -27,7 +32,7 @@ impl Http {
             Some(token) => client.with_token_in(&TOKEN_HEADERS, token.into_inner()),
             None => client,
         };
-        Self { address, client, limit }
+        Self { address, client, limit, limited: Mutex::default() }
     }
 
     pub(super) fn address(&self) -> &MasAddress {
@@ -43,6 +48,12 @@ impl Http {
     pub(super) fn shows_token(&self) -> bool {
         let origin = self.client.origin();
         self.client.has_token() && !origin.is_secure() && !origin.is_near()
+    }
+
+    /// Whether MAS has had too many requests, and that is not longer ago.
+    pub(super) fn was_limited(&self, within: Duration, now: Instant) -> bool {
+        let last = *self.limited.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| now.saturating_duration_since(last) < within)
     }
 
     /// Sends a request and waits for the head of the answer. With a body it is a POST, without one a GET.
@@ -68,7 +79,11 @@ impl Http {
             Some(body) => self.client.post(&target, body.to_string(), limits).await,
             None => self.client.get(&target, limits).await,
         };
-        answer.map_err(MasError::from)
+        let response = answer?;
+        if response.status() == 429 {
+            *self.limited.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        Ok(response)
     }
 
     /// Opens a WebSocket.

@@ -25,7 +25,7 @@ impl Mas {
     /// When MAS cannot be asked, or fails.
     pub async fn memory_health(&self) -> Result<Option<(MemoryHealth, Duration)>, MasError> {
         let asked = Instant::now();
-        let value = self.look_at("/api/memory/health").await?;
+        let value = self.look_at("/api/memory/health", None).await?;
         let after = asked.elapsed();
         Ok(value.as_ref().and_then(Fields::of).map(|fields| (read(&fields), after)))
     }

@@ -1,35 +1,33 @@
 //! One turn's way through MAS.
 
+mod asking;
+
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use net::{HttpError, Kind, Response};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::select;
 use tokio_util::sync::CancellationToken;
 
+use self::asking::Asked;
 use super::{
     Inner,
     answer::{self, Part},
-    endpoint::{Endpoint, Known, Verdict},
+    aside::{Answered, Asides},
+    endpoint::Endpoint,
     error::MasError,
     fields::Fields,
     found::Found,
-    question,
 };
 use crate::{
-    Came, Canned, Memory, MemoryUse, Notice, Outcome, Reply, Turn, What,
-    bounded::{CUT_MARK, DOCUMENT, ERROR_DOCUMENT, REPLY},
+    Came, Canned, Notice, Outcome, Reply, Turn, What,
+    bounded::{CUT_MARK, DOCUMENT, REPLY},
     interface::{Gone, Teller},
     sse::{SseEvent, SseReader},
 };
-
-/// How often a turn waits until it may ask again.
-const WAITS: u32 = 3;
-/// Where words are kept that ask for no answer.
-const FEEDBACK: &str = "/voice/feedback";
 
 /// Why a turn ends without an outcome.
 enum Stop {
@@ -60,7 +58,7 @@ impl From<Gone> for Stop {
 /// Goes through a turn and tells of it, to its end or until it is cancelled.
 pub(super) async fn run(mas: Arc<Inner>, turn: Turn, teller: Teller, cancel: CancellationToken) {
     let mut course = Course::new(&mas, &turn, teller);
-    let ended = tokio::select! {
+    let ended = select! {
         biased;
         () = cancel.cancelled() => Ok(Outcome::Cancelled),
         ended = course.go() => ended,
@@ -71,7 +69,7 @@ pub(super) async fn run(mas: Arc<Inner>, turn: Turn, teller: Teller, cancel: Can
 
 /// Where a turn stands.
 struct Course<'a> {
-    mas: &'a Inner,
+    mas: &'a Arc<Inner>,
     turn: &'a Turn,
     teller: Teller,
     found: Found,
@@ -85,8 +83,6 @@ struct Course<'a> {
     /// When the request went out that may be answered.
     asked: Instant,
     first_token: Option<Duration>,
-    waits: u32,
-    waited: Duration,
     /// Parts of a stream that made no sense.
     unreadable: u64,
 }
@@ -102,7 +98,7 @@ enum Flow {
 }
 
 impl<'a> Course<'a> {
-    fn new(mas: &'a Inner, turn: &'a Turn, teller: Teller) -> Self {
+    fn new(mas: &'a Arc<Inner>, turn: &'a Turn, teller: Teller) -> Self {
         Self {
             mas,
             turn,
@@ -115,8 +111,6 @@ impl<'a> Course<'a> {
             endpoint: Endpoint::Stream,
             asked: Instant::now(),
             first_token: None,
-            waits: 0,
-            waited: Duration::ZERO,
             unreadable: 0,
         }
     }
@@ -130,86 +124,11 @@ impl<'a> Course<'a> {
             self.teller.tell(What::Notice(Notice::new("mas.token_in_the_clear", what))).await?;
         }
         if self.turn.came() == Came::Spoken {
-            return self.remember().await;
+            return asking::remember(self.mas, self.turn, &mut self.teller).await;
         }
-        let order = self.known(|known| known.order(Instant::now()));
-        let mut why = MasError::Unsupported;
-        for endpoint in order {
-            self.endpoint = endpoint;
-            self.teller.tell(What::Thinking { asks: endpoint.path().to_owned() }).await?;
-            let mut response =
-                self.ask(endpoint.path(), &question::to(endpoint, self.turn, self.mas.session)).await?;
-            match endpoint.judge(response.status()) {
-                Verdict::Answer => return self.answer(response).await,
-                Verdict::Next { lasting } => {
-                    tracing::debug!(
-                        status = response.status(),
-                        path = endpoint.path(),
-                        "the next one is asked"
-                    );
-                    if lasting {
-                        self.known(|known| known.missing(endpoint, Instant::now()));
-                    } else {
-                        why = self.refusal(&mut response).await;
-                    }
-                }
-                Verdict::Wait | Verdict::End => return Err(self.refusal(&mut response).await.into()),
-            }
-        }
-        Err(why.into())
-    }
-
-    fn known<R>(&self, change: impl FnOnce(&mut Known) -> R) -> R {
-        change(&mut self.mas.known.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Sends a request; as long as MAS has had too many, waits and sends it again. Those were not looked at.
-    async fn ask(&mut self, path: &str, body: &Value) -> Result<Response, Stop> {
-        loop {
-            self.asked = Instant::now();
-            let response = self.mas.http.ask(path, Some(body)).await.inspect_err(|error| {
-                if error.is_unreached() {
-                    self.known(Known::forget);
-                }
-            })?;
-            if response.status() != 429 {
-                return Ok(response);
-            }
-            let wait = response.retry_after().unwrap_or(self.mas.limits.unsaid_wait);
-            drop(response);
-            if self.waits == WAITS || self.waited.saturating_add(wait) > self.mas.limits.wait {
-                return Err(MasError::Limited(wait).into());
-            }
-            self.waits += 1;
-            self.waited += wait;
-            let seconds = wait.as_secs_f64().ceil();
-            let what = format!("MAS takes 60 requests a minute. Asking again in {seconds} s.");
-            let notice = Notice { wait: Some(wait), ..Notice::new("mas.waits", what) };
-            self.teller.tell(What::Notice(notice)).await?;
-            sleep(wait).await;
-        }
-    }
-
-    /// What a status means that is no answer.
-    async fn refusal(&self, response: &mut Response) -> MasError {
-        let status = response.status();
-        match status {
-            401 | 403 | 407 => return MasError::Unauthorised(status),
-            300..=399 => return MasError::Redirected(status),
-            _ => {}
-        }
-        let said = answer::said(&response.beginning(ERROR_DOCUMENT).await);
-        let said = said.map(|said| self.mas.http.without_token(said));
-        let refused = match status {
-            // A request that timed out, or came too early, was not refused.
-            408 | 425 => false,
-            400..=499 => true,
-            // See `endpoint`.
-            500 | 503 => self.endpoint == Endpoint::Stream && self.turn.came() != Came::Spoken,
-            501 => true,
-            _ => false,
-        };
-        if refused { MasError::Rejected { status, said } } else { MasError::Failed { status, said } }
+        let Asked { endpoint, response, at } = asking::answer(self.mas, self.turn, &mut self.teller).await?;
+        (self.endpoint, self.asked) = (endpoint, at);
+        self.answer(response).await
     }
 
     async fn answer(&mut self, response: Response) -> Result<Outcome, Stop> {
@@ -219,7 +138,7 @@ impl<'a> Course<'a> {
             Kind::Page => return Err(MasError::NotMas("it serves a page there".into()).into()),
             Kind::Unsaid => self.endpoint == Endpoint::Stream,
         };
-        self.known(|known| known.answers(self.endpoint));
+        self.mas.known(|known| known.answers(self.endpoint));
         if streamed { self.stream(response).await } else { self.document(response).await }
     }
 
@@ -242,20 +161,46 @@ impl<'a> Course<'a> {
 
     async fn stream(&mut self, mut response: Response) -> Result<Outcome, Stop> {
         let mut reader = SseReader::new();
-        let mut flow = Flow::More;
-        while flow == Flow::More {
-            let Some(piece) = response.piece().await? else { break };
-            flow = self.events(reader.push(&piece)).await?;
-        }
-        if flow == Flow::More {
-            flow = self.events(reader.finish().into_iter().collect()).await?;
-        }
+        let mut asides = Asides::default();
+        let flow = loop {
+            let piece = select! {
+                piece = response.piece() => piece?,
+                Some(answered) = asides.next() => {
+                    self.aside(&answered).await?;
+                    continue;
+                }
+            };
+            let events = match &piece {
+                Some(piece) => reader.push(piece),
+                None => reader.finish().into_iter().collect(),
+            };
+            let flow = self.events(events).await?;
+            // The other interfaces tell of all that themselves.
+            if !self.text.is_empty() && self.endpoint == Endpoint::Stream {
+                asides.begin(self.mas, self.turn);
+            }
+            if piece.is_none() || flow != Flow::More {
+                break flow;
+            }
+        };
         // A stream that is full is let go of, and MAS stops.
         drop(response);
         if self.text.is_empty() {
             return Err(self.no_words(None).into());
         }
-        self.answered(flow).await
+        let outcome = self.answered(flow).await?;
+        let until = Instant::now() + self.mas.limits.aside;
+        while let Some(answered) = asides.next_until(until, self.mas).await {
+            self.aside(&answered).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn aside(&mut self, answered: &Answered) -> Result<(), Stop> {
+        for what in answered.read(&mut self.found) {
+            self.teller.tell(what).await?;
+        }
+        Ok(())
     }
 
     /// Tells the reply. `flow` is how it ended.
@@ -382,21 +327,6 @@ impl<'a> Course<'a> {
         self.teller.tell(What::Reply(reply)).await?;
         self.replied = true;
         Ok(())
-    }
-
-    /// Gives words to MAS that are not a question: they go into its memory, and no model is called.
-    async fn remember(&mut self) -> Result<Outcome, Stop> {
-        let body = question::words(self.turn, self.mas.session);
-        let mut response = self.ask(FEEDBACK, &body).await?;
-        match response.status() {
-            200..=299 => {
-                let memory = Memory { used: MemoryUse::Write, kind: "turn".to_owned(), count: 1, said: None };
-                self.teller.tell(What::Memory(memory)).await?;
-                Ok(Outcome::Remembered)
-            }
-            404 | 405 | 410 | 501 => Err(MasError::Unsupported.into()),
-            _ => Err(self.refusal(&mut response).await.into()),
-        }
     }
 
     /// Tells how it ended.

@@ -45,7 +45,7 @@ async fn a_flood_of_tokens_is_taken_up_to_a_limit_and_waits_for_whoever_reads() 
     assert!(!reply.whole);
     assert_eq!(told.notice_codes(), ["mas.long_reply"]);
     assert_eq!(server.model_calls(), 1);
-    server.connection_ended().await;
+    server.connection_to_ended(STREAM).await;
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn drops_of_a_stream_do_not_keep_it_alive() {
     server.reply(STREAM, stand_in::Reply::events(ping));
     let told = all(client(&server, Limits { request: SHORT, ..limits() }).begin(turn("Hi"))).await;
     assert!(["mas.slow", "mas.unreachable"].contains(&told.failed().code), "{told:?}");
-    server.connection_ended().await;
+    server.connection_to_ended(STREAM).await;
 }
 
 #[tokio::test]

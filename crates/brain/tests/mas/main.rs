@@ -6,6 +6,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod aside;
 mod beside;
 mod bounds;
 mod failures;
@@ -31,7 +32,12 @@ use tokio::time::timeout;
 const SHORT: Duration = Duration::from_millis(200);
 
 fn limits() -> Limits {
-    Limits { request: PATIENCE, wait: Duration::from_secs(1), unsaid_wait: Duration::from_millis(1) }
+    Limits {
+        request: PATIENCE,
+        wait: Duration::from_secs(1),
+        unsaid_wait: Duration::from_millis(1),
+        aside: PATIENCE,
+    }
 }
 
 fn client(server: &StandIn, limits: Limits) -> Mas {

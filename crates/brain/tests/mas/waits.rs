@@ -76,7 +76,7 @@ async fn a_cancelled_turn_lets_go_of_mas_and_keeps_what_came() {
     assert_eq!((reply.text.as_str(), reply.whole), ("Once upon", false));
     let done = next(&mut answer).await.unwrap();
     assert_eq!(done.what, What::Done { outcome: Outcome::Cancelled, left_out: 0 });
-    server.connection_ended().await;
+    server.connection_to_ended(STREAM).await;
     assert_eq!(server.model_calls(), 1);
 }
 
@@ -95,7 +95,7 @@ async fn a_turn_that_is_cancelled_while_nobody_reads_has_told_what_it_replies() 
     assert_eq!(told.outcome(), Outcome::Cancelled);
     assert!(told.reply().is_none_or(|reply| !reply.whole));
     assert!(told.told.len() <= EVENTS + 2, "what waits is bounded");
-    server.connection_ended().await;
+    server.connection_to_ended(STREAM).await;
 }
 
 #[tokio::test]
@@ -105,6 +105,6 @@ async fn a_turn_that_nobody_listens_to_lets_go_of_mas() {
     let mut answer = client(&server, limits()).begin(turn("Hi"));
     while !matches!(next(&mut answer).await.unwrap().what, What::Token { .. }) {}
     drop(answer);
-    server.connection_ended().await;
+    server.connection_to_ended(STREAM).await;
     assert_eq!(server.model_calls(), 1);
 }

@@ -328,5 +328,5 @@ async fn a_flood_that_nobody_takes_does_not_grow() {
     assert!(left_out.await > 0, "a message that is too long is counted, and so is what is not read");
     drop(watch);
     // The sockets are let go: otherwise the server would say it for ever.
-    server.connection_ended().await;
+    server.connection_to_ended(UPDATES).await;
 }

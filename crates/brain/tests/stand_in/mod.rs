@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{SinkExt, StreamExt};
@@ -15,7 +15,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
-    time::timeout,
+    time::{interval, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -44,6 +44,8 @@ pub struct Reply {
 /// A part of a body.
 #[derive(Debug, Clone)]
 pub enum Piece {
+    /// On a socket, so many messages a second, made of their number, until the client leaves.
+    Flood(u32, fn(u64) -> String),
     /// A chunk of its own, so that the client gets it by itself.
     Bytes(Vec<u8>),
     /// Nothing more until [`StandIn::release`].
@@ -157,7 +159,7 @@ pub struct StandIn {
     port: u16,
     state: Arc<Mutex<State>>,
     holds: Arc<Semaphore>,
-    left: tokio::sync::Mutex<mpsc::UnboundedReceiver<()>>,
+    left: tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>,
     accepting: JoinHandle<()>,
 }
 
@@ -179,9 +181,10 @@ impl StandIn {
             while let Ok((stream, _)) = listener.accept().await {
                 let (shared, gate, leaves) = (Arc::clone(&shared), Arc::clone(&gate), leaves.clone());
                 connections.spawn(async move {
+                    let mut path = String::new();
                     // The client may leave at any point.
-                    let _ = serve(stream, &shared, &gate).await;
-                    let _ = leaves.send(());
+                    let _ = serve(stream, &shared, &gate, &mut path).await;
+                    let _ = leaves.send(path);
                 });
             }
         });
@@ -240,6 +243,13 @@ impl StandIn {
     pub async fn connection_ended(&self) {
         timeout(PATIENCE, self.left.lock().await.recv()).await.expect("a connection ends").unwrap();
     }
+
+    /// Waits until one more connection is over on which something below this path was asked for.
+    pub async fn connection_to_ended(&self, path: &str) {
+        let mut left = self.left.lock().await;
+        let ended = async { while !left.recv().await.unwrap().starts_with(path) {} };
+        timeout(PATIENCE, ended).await.expect("a connection ends");
+    }
 }
 
 impl Drop for StandIn {
@@ -258,10 +268,16 @@ fn calls_model(path: &str, status: u16) -> bool {
     }
 }
 
-async fn serve(stream: TcpStream, state: &Mutex<State>, holds: &Semaphore) -> std::io::Result<()> {
+async fn serve(
+    stream: TcpStream,
+    state: &Mutex<State>,
+    holds: &Semaphore,
+    asked: &mut String,
+) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let request = read(&mut stream).await?;
     let path = request.path().to_owned();
+    asked.clone_from(&path);
     let reply = {
         let mut state = state.lock().unwrap();
         state.requests.push(request.clone());
@@ -293,6 +309,7 @@ async fn serve(stream: TcpStream, state: &Mutex<State>, holds: &Semaphore) -> st
             Piece::Forever(bytes) => loop {
                 chunk(&mut stream, &bytes).await?;
             },
+            Piece::Flood(..) => unreachable!("it is for sockets"),
             Piece::HangUp => return stream.shutdown().await,
         }
     }
@@ -333,6 +350,7 @@ async fn push(
                         return;
                     }
                 },
+                Piece::Flood(rate, message) => return flood(&mut to, rate, message).await,
                 Piece::HangUp => return,
             }
         }
@@ -345,6 +363,26 @@ async fn push(
         () = saying => {}
     }
     Ok(())
+}
+
+/// Every hundredth of a second as many as are due by then.
+async fn flood<S>(to: &mut S, rate: u32, message: fn(u64) -> String)
+where
+    S: SinkExt<Message> + Unpin,
+{
+    let began = Instant::now();
+    let mut tick = interval(Duration::from_millis(10));
+    for number in 0.. {
+        while began.elapsed().as_secs_f64() * f64::from(rate) < number as f64 {
+            if to.flush().await.is_err() {
+                return;
+            }
+            tick.tick().await;
+        }
+        if to.feed(Message::text(message(number))).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn chunk(stream: &mut BufReader<TcpStream>, bytes: &[u8]) -> std::io::Result<()> {

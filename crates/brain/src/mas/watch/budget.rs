@@ -2,6 +2,7 @@
 //!
 //! MAS takes 60 requests in a minute and 1,000 in an hour, and turns need them too. A watch makes at most
 //! [`BURST`] at once and one each [`EVERY`] on top: 32 in any minute and 740 in any hour, so that 28 and 260 are left.
+//! A streamed turn takes up to three, one of them for its words.
 //! What it would like, in a minute:
 //!
 //! | | nothing goes on | a turn is under way, or something has just happened |
