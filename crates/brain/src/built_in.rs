@@ -5,6 +5,7 @@
 //! and says so of everything else.
 
 mod calling;
+mod conversations;
 mod converse;
 mod course;
 mod grammar;
@@ -18,7 +19,10 @@ use std::sync::{Arc, Mutex};
 
 use store::Memories;
 
-pub use self::model::{AddressError, ModelAddress, ModelOptions};
+pub use self::{
+    conversations::search_conversations,
+    model::{AddressError, ModelAddress, ModelOptions},
+};
 use self::{memory::Kept, model::Model};
 use crate::{Answer, Brain, Tool, Turn, interface::Teller, tool::Tools};
 
@@ -36,7 +40,7 @@ pub struct Options {
     /// The language model that it converses with. Without it, none is looked for.
     pub model: Option<ModelOptions>,
     /// What it may do beside remembering and telling the time. It knows these names, and what to say to have them
-    /// called: `search_conversations` (`query`), `open_settings` (`section`: host, audio, persona, brain, appearance or
+    /// called: `search_conversations` (`query`; it is here, as [`search_conversations`]), `open_settings` (`section`: host, audio, persona, brain, appearance or
     /// about; it may be missing), `change_setting` (`name`: theme, voice, persona, model, hostAddress, modelAddress or
     /// masAddress; `value`), `start_call`, `end_call`, `mute` (`muted`), and `new_conversation`. A language model may
     /// call any tool.

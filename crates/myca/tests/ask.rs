@@ -17,6 +17,7 @@ use std::{
 
 use serde_json::{Value, json};
 use stand_in::{CHAT, ORCHESTRATOR, Piece, Reply, Request, STREAM, StandIn};
+use store::{Conversation, History, Paths, Source, Speaker, Turn};
 use tokio::task::spawn_blocking;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_myca");
@@ -44,9 +45,9 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-/// The requests of turns. That MAS is told of the conversation comes at any time beside them.
+/// The requests of turns. MAS is told of the conversation, and asked about a streamed turn, beside them.
 fn requests(server: &StandIn) -> Vec<Request> {
-    let turns = |request: &Request| !request.path().starts_with("/api/voice/session");
+    let turns = |request: &Request| [STREAM, CHAT, ORCHESTRATOR].contains(&request.path());
     server.requests().into_iter().filter(turns).collect()
 }
 
@@ -203,6 +204,29 @@ async fn without_an_address_the_built_in_brain_answers_and_remembers() {
 }
 
 #[tokio::test]
+async fn the_built_in_brain_finds_what_was_said_before() {
+    let home = tempfile::tempdir().unwrap();
+    let asked = output(built_in(home.path(), &["find bread in our conversations"])).await;
+    assert_eq!((asked.status.code(), stdout(&asked)), (Some(0), "Nothing was found.\n"));
+    let (mut history, _) = History::open(&Paths::below(home.path()).history()).unwrap();
+    let turn = Turn {
+        number: 0,
+        speaker: Speaker::Moshi,
+        source: Source::Spoken,
+        text: "The bread is in the oven.".into(),
+        at_ms: 1,
+        open: false,
+        delivery: None,
+        note: None,
+    };
+    history.put(&Conversation { id: "kitchen".into(), started_ms: 1 }, &[turn]).unwrap();
+    drop(history);
+    let asked = output(built_in(home.path(), &["find bread in our conversations"])).await;
+    assert!(stdout(&asked).ends_with(", Moshi: The bread is in the oven.\n"), "{}", stdout(&asked));
+    assert!(stderr(&asked).contains("[Memory read: conversations (1).]"), "{}", stderr(&asked));
+}
+
+#[tokio::test]
 async fn a_tool_that_asks_is_refused_unless_it_was_allowed() {
     let home = tempfile::tempdir().unwrap();
     output(built_in(home.path(), &["remember that the cat is called Miso"])).await;
@@ -249,9 +273,7 @@ async fn an_interrupt_lets_go_of_mas() {
     let output = ended(child).await;
     assert_eq!((output.status.code(), stdout(&output)), (Some(130), "\n"));
     assert!(stderr(&output).contains("may not be complete"));
-    // That of the turn, and that by which MAS was told of the conversation.
-    server.connection_ended().await;
-    server.connection_ended().await;
+    server.connection_to_ended(STREAM).await;
     assert_eq!(server.model_calls(), 1);
 }
 

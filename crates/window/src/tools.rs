@@ -5,16 +5,14 @@
 
 use std::sync::Arc;
 
-use brain::{Memory, MemoryUse, Tool, ToolAnswer, bounded::cut, tool::Calling};
+use brain::{Tool, ToolAnswer, bounded::cut, built_in::search_conversations, tool::Calling};
 use conversation::Problem;
 use serde_json::{Map, Value, json};
-use store::{Archive, Speaker};
+use store::Archive;
 
 use crate::{settings::SettingsPatch, view::Section, wish::WishSender};
 
-/// Turns that a search brings.
-const FOUND: u64 = 8;
-/// As much of each as is told, in bytes.
+/// As much of a value as a question shows, in bytes.
 const SHOWN: usize = 400;
 
 struct AppTool {
@@ -49,7 +47,7 @@ impl Tool for AppTool {
 
 /// All of them. `archive`: the history, where one is kept.
 pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn Tool>> {
-    let mut tools = vec![
+    let tools = vec![
         tool("start_call", "Starts a voice call with the Moshi host.", json!({}), wishes, |wishes, _| async move {
             wishes.talk().await?;
             Ok("The call begins.".into())
@@ -111,8 +109,8 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
             Some(format!("Set {} to \"{}\"?", arguments["name"].as_str()?, cut(&value, SHOWN)))
         }),
     ];
-    tools.extend(archive.map(search));
-    tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>).collect()
+    let acting = tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>);
+    acting.chain(archive.map(search_conversations)).collect()
 }
 
 impl AppTool {
@@ -177,42 +175,4 @@ fn patch(arguments: &Value) -> Result<SettingsPatch, Refusal> {
     let patch = Map::from_iter([(name.to_owned(), value)]);
     serde_json::from_value(patch.into())
         .map_err(|error| Refusal(format!("That is no such setting ({error}).")))
-}
-
-fn search(archive: Archive) -> AppTool {
-    let call = move |arguments: Value| -> Calling {
-        let archive = archive.clone();
-        Box::pin(async move {
-            let query = arguments["query"].as_str().unwrap_or_default().to_owned();
-            let found = tokio::task::spawn_blocking(move || archive.find_turns(&query, FOUND)).await;
-            let found = match found {
-                Ok(Ok(found)) => found,
-                Ok(Err(error)) => return Err(format!("The history cannot be searched: {error}.")),
-                Err(_) => return Err("The history cannot be searched.".to_owned()),
-            };
-            let lines: Vec<String> = found.iter().map(line).collect();
-            let count = lines.len() as u64;
-            let text = if lines.is_empty() { "Nothing was found.".to_owned() } else { lines.join("\n") };
-            let memory = Memory { used: MemoryUse::Read, kind: "conversations".into(), count, said: None };
-            Ok(ToolAnswer { text, memory: Some(memory) })
-        })
-    };
-    AppTool {
-        name: "search_conversations",
-        description: "Searches all past conversations for words.",
-        parameters: json!({
-            "type": "object", "properties": { "query": { "type": "string" } }, "required": ["query"],
-        }),
-        question: |_| None,
-        call: Box::new(call),
-    }
-}
-
-fn line(found: &store::Found) -> String {
-    let who = match found.turn.speaker {
-        Speaker::Person => "you",
-        Speaker::Moshi => "Moshi",
-        Speaker::Brain => "MYCA",
-    };
-    format!("\u{201c}{}\u{201d}, {who}: {}", found.title, cut(&found.turn.text, SHOWN))
 }

@@ -32,7 +32,7 @@ fn text<'a>(arguments: &'a Value, name: &str) -> Result<&'a str, String> {
     text.ok_or_else(|| format!("The argument \"{name}\" is missing: it has to be a text."))
 }
 
-fn one_text(name: &str, description: &str) -> Value {
+pub(super) fn one_text(name: &str, description: &str) -> Value {
     json!({
         "type": "object", "required": [name],
         "properties": { name: { "type": "string", "description": description } },

@@ -1,4 +1,4 @@
-//! The built-in brain, as `myca ask` has it: with the memories of the person, and without a window.
+//! The built-in brain, as `myca ask` has it: with the memories and the history of the person, and without a window.
 #![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
 use std::{
@@ -8,9 +8,9 @@ use std::{
 
 use brain::{
     BuiltIn,
-    built_in::{ModelAddress, ModelOptions, Options},
+    built_in::{ModelAddress, ModelOptions, Options, search_conversations},
 };
-use store::{Memories, Paths};
+use store::{Archive, Memories, Paths};
 
 /// Where the key of a model's server is taken from. It is no argument, as others on this machine can read those.
 const KEY: &str = "MYCA_MODEL_KEY";
@@ -40,7 +40,9 @@ pub(super) fn prepare(args: &ModelArgs) -> Result<BuiltIn, String> {
         ),
     };
     let model = ModelOptions { address, name: args.model.clone(), key };
-    Ok(BuiltIn::new(Options { memories: memories(), model: Some(model), tools: Vec::new() }))
+    // Without a history the search says so when it is wanted.
+    let tools = Paths::of_user().map(|paths| search_conversations(Archive::at(&paths.history())));
+    Ok(BuiltIn::new(Options { memories: memories(), model: Some(model), tools: tools.into_iter().collect() }))
 }
 
 fn memories() -> Option<Arc<Mutex<Memories>>> {
