@@ -12,8 +12,8 @@ mod remembering;
 mod task;
 mod transcript;
 
-pub use link::{LinkFigures, LinkReading};
-pub use machine::{CallState, Host, Phase};
+pub use link::{BridgeNews, LinkFigures, LinkReading};
+pub use machine::{CallState, Host, Phase, Way};
 pub use problem::{Action, Problem};
 pub use task::{Command, Conversation, Event, Figures, Handle, Options, SoundSource, Thinker};
 pub use transcript::ShownTurn;

@@ -1,18 +1,21 @@
-//! The link to a Moshi host: one WebSocket from its first packet to its close frame.
+//! The link to a Moshi host: one WebSocket from its first packet to its close frame. [`bridge`] is the one through a
+//! PersonaPlex Bridge.
 //!
 //! The order of things is what the stock servers need: nothing is sent before the handshake, the Ogg stream begins
 //! after it, pings carry nothing, and the end is a close frame, so that the server frees its lock.
 
 mod allowance;
+pub(crate) mod bridge;
 mod connect;
 mod figures;
+mod voice;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use audio::{MicFrame, PACKET, Speaker};
+use audio::{MicFrame, Speaker};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use net::WebSocket;
@@ -20,20 +23,21 @@ use ogg_opus::{EncoderSettings, StreamReader, StreamWriter};
 use tokio::{
     sync::{mpsc, watch},
     task::yield_now,
-    time::{self, MissedTickBehavior, interval, sleep_until, timeout},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_tungstenite::tungstenite::{
     self, Message, Utf8Bytes,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
+use url::Url;
 use wire::{Frame, HostMetadata, Utf8Stream, close};
 
-pub use self::figures::{LinkFigures, LinkReading};
-use self::{allowance::Allowance, figures::Measure};
-use crate::{
-    machine::{Host, LinkEvent},
-    problem::LinkError,
+use self::{allowance::Allowance, figures::Measure, voice::Voice};
+pub use self::{
+    bridge::BridgeNews,
+    figures::{LinkFigures, LinkReading},
 };
+use crate::{machine::LinkEvent, problem::LinkError};
 
 /// A live host sends sound all the time. After this long without anything it is gone.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -43,12 +47,6 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// How long one message may take to leave. A connection that takes nothing for so long is dead.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
-/// A microphone that gives nothing for this long is not there, and the host hears silence in its place: a model goes on
-/// only while it hears something, so that without a microphone Moshi would fall silent too. It is as much as can wait
-/// between a microphone and this link, so that what it gives late does not come on top of the silence.
-const NO_MICROPHONE: Duration = Duration::from_secs(1);
-/// The duration of a [`MicFrame`].
-const FRAME: Duration = Duration::from_millis(20);
 /// Bytes of sound that are decoded in one go: with the leanest packets there are, 20 s.
 const DECODED_AT_ONCE: usize = 8 << 10;
 /// Text that a host may send at once, in bytes, and in each second on top. Moshi says some 60 bytes a second.
@@ -62,7 +60,6 @@ const WORDS: usize = 300;
 
 /// Everything a link works with.
 pub(crate) struct Setup {
-    pub(crate) host: Host,
     /// Frames of the microphone; those before the handshake are thrown away.
     pub(crate) mic: mpsc::Receiver<MicFrame>,
     pub(crate) speaker: Option<Speaker>,
@@ -74,23 +71,23 @@ pub(crate) struct Setup {
     pub(crate) epoch: Instant,
 }
 
-/// Runs a link to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
-pub(crate) async fn run(setup: Setup) {
-    let Setup { host, mut mic, speaker, events, mut stop, figures, epoch } = setup;
+/// Runs a link to a Moshi server to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
+pub(crate) async fn run(url: Url, setup: Setup) {
+    let Setup { mic, speaker, events, mut stop, figures, epoch } = setup;
+    let mut voice = Voice::new(mic, epoch);
     let connected = tokio::select! {
-        connected = connect::connect(&host) => connected,
+        connected = connect::connect(&url) => connected,
         () = stopped(&mut stop) => return,
         // Nobody listens yet. What piled up here would count as lost.
-        () = passed_over(&mut mic) => return,
+        () = voice.passed_over() => return,
     };
     let end = match connected {
         Ok(socket) => {
             let mut link = Link {
                 socket,
-                mic,
+                voice,
                 speaker,
                 events: events.clone(),
-                epoch,
                 writer: None,
                 reader: None,
                 text: Utf8Stream::new(),
@@ -99,7 +96,6 @@ pub(crate) async fn run(setup: Setup) {
                 allowance: Allowance::new(EVERYTHING, Instant::now()),
                 heard: Instant::now(),
                 something_else: false,
-                silence_at: time::Instant::now(),
                 host_error: None,
                 pcm: Vec::new(),
             };
@@ -119,12 +115,6 @@ pub(crate) async fn run(setup: Setup) {
     }
 }
 
-/// Takes what the microphone gives, for as long as there is one.
-async fn passed_over(mic: &mut mpsc::Receiver<MicFrame>) {
-    while mic.recv().await.is_some() {}
-    std::future::pending::<()>().await;
-}
-
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // A sender that is gone stops the link as well.
     let _ = stop.wait_for(|stop| *stop).await;
@@ -132,11 +122,9 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 struct Link {
     socket: WebSocket,
-    mic: mpsc::Receiver<MicFrame>,
+    voice: Voice,
     speaker: Option<Speaker>,
     events: mpsc::Sender<LinkEvent>,
-    /// The clock of [`MicFrame::captured`].
-    epoch: Instant,
     /// There since the handshake.
     writer: Option<StreamWriter>,
     reader: Option<StreamReader>,
@@ -148,8 +136,6 @@ struct Link {
     heard: Instant,
     /// Whether something else than sound has come since then.
     something_else: bool,
-    /// When silence is sent if the microphone gives nothing before.
-    silence_at: time::Instant,
     /// What the host said before it closed.
     host_error: Option<String>,
     pcm: Vec<f32>,
@@ -167,8 +153,7 @@ impl Link {
             let step = tokio::select! {
                 biased;
                 message = self.socket.next() => self.receive(message).await,
-                Some(frame) = self.mic.recv() => self.send_sound(&frame).await,
-                () = sleep_until(self.silence_at), if self.writer.is_some() => self.send_silence().await,
+                frame = self.voice.next() => self.send_frame(&frame).await,
                 _ = ping.tick(), if self.writer.is_some() => self.ping().await,
             };
             if let Err(error) = step {
@@ -293,11 +278,9 @@ impl Link {
         let codec = |error: ogg_opus::Error| LinkError::Protocol(error.to_string());
         self.writer = Some(StreamWriter::new(&EncoderSettings::default()).map_err(codec)?);
         self.reader = Some(StreamReader::new().map_err(codec)?);
-        // What was said to a host that did not listen yet would only make everything late.
-        while self.mic.try_recv().is_ok() {}
+        self.voice.begin();
         self.measure.began();
         self.heard = Instant::now();
-        self.silence_at = time::Instant::now() + NO_MICROPHONE;
         self.tell(LinkEvent::Handshake).await
     }
 
@@ -321,19 +304,6 @@ impl Link {
                 self.measure.unplayed(self.pcm.len());
             }
         }
-    }
-
-    async fn send_sound(&mut self, frame: &MicFrame) -> Result<(), LinkError> {
-        self.silence_at = time::Instant::now() + NO_MICROPHONE;
-        self.send_frame(frame).await
-    }
-
-    async fn send_silence(&mut self) -> Result<(), LinkError> {
-        let now = time::Instant::now();
-        // At the pace of a microphone, without catching up on what could not be sent in time.
-        self.silence_at = (self.silence_at + FRAME).max(now);
-        let since = self.epoch.elapsed();
-        self.send_frame(&MicFrame { pcm: [0.0; PACKET], captured: since, ready: since }).await
     }
 
     async fn send_frame(&mut self, frame: &MicFrame) -> Result<(), LinkError> {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use brain::{Decision, What};
+use brain::{Decision, What, bridge::BridgeAddress};
 use store::{Conversation, Delivery};
 use url::Url;
 use wire::HostMetadata;
@@ -42,11 +42,20 @@ pub struct Moment {
     pub unix_ms: i64,
 }
 
+/// How a host is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// A Moshi server: the whole address, with its query.
+    Moshi(Url),
+    /// A PersonaPlex Bridge. It chooses persona and voice by itself.
+    Bridge(BridgeAddress),
+}
+
 /// Where Moshi runs, ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// The whole address, with its query.
-    pub url: Url,
+    /// How it is called.
+    pub way: Way,
     /// The address as it is shown: no query.
     pub shown: String,
     /// How long to wait for the handshake.
@@ -54,7 +63,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host from what a person typed.
+    /// A Moshi server from what a person typed.
     ///
     /// # Errors
     /// The problem with the address, the persona or the voice.
@@ -71,7 +80,18 @@ impl Host {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        Ok(Self { url, shown, handshake_limit })
+        Ok(Self { way: Way::Moshi(url), shown, handshake_limit })
+    }
+
+    /// A bridge from what a person typed.
+    ///
+    /// # Errors
+    /// The problem with the address.
+    pub fn bridge(address: &str, handshake_limit: Duration) -> Result<Self, Problem> {
+        let address = BridgeAddress::parse(address).map_err(|e| Problem::bridge_address(&e))?;
+        let shown = address.to_string();
+        let shown = shown.split_once("://").map_or(shown.as_str(), |(_, rest)| rest).to_owned();
+        Ok(Self { way: Way::Bridge(address), shown, handshake_limit })
     }
 }
 

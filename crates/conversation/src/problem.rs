@@ -1,6 +1,11 @@
 //! What went wrong, for people: a stable code, a sentence that says what happened, and one that says what to do.
 
 use audio::{DeviceError, Direction};
+use brain::{
+    Failure,
+    bridge::{BridgeAddressError, BridgeError},
+};
+use net::ConnectError;
 use store::DatabaseError;
 use wire::ChatUrlError;
 
@@ -56,6 +61,26 @@ impl Problem {
             "Enter the address of one in Settings; typing works meanwhile.",
             &[Action::OpenHostSettings],
         )
+    }
+
+    /// The address of a bridge cannot be used.
+    #[must_use]
+    pub fn bridge_address(error: &BridgeAddressError) -> Self {
+        let (what, next) = match error {
+            BridgeAddressError::Empty => (
+                "No bridge is set up yet.".to_owned(),
+                "Enter the address of one in Settings; typing works meanwhile.",
+            ),
+            BridgeAddressError::Secret => (
+                "The bridge's address holds more than host, port and path, which logs would keep.".to_owned(),
+                "Take the rest out of the address.",
+            ),
+            BridgeAddressError::Invalid(_) | BridgeAddressError::Scheme(_) => (
+                format!("The bridge's address cannot be used: {error}."),
+                "Write it like ws://127.0.0.1:8999 or wss://gpu.example.",
+            ),
+        };
+        Self::new(error.code(), what, next, &[Action::OpenHostSettings])
     }
 
     /// A device cannot be used.
@@ -203,6 +228,8 @@ pub enum LinkError {
     Silent(u64),
     /// The host sent something that no Moshi server sends.
     Protocol(String),
+    /// The host is a bridge, and something is wrong with it or behind it: what, and the same for people.
+    Bridge(BridgeError, Box<Failure>),
 }
 
 impl LinkError {
@@ -224,6 +251,13 @@ impl LinkError {
             | Self::NotFound
             | Self::Unauthorised(_)
             | Self::NotMoshi(_) => false,
+            Self::Bridge(error, _) => match error {
+                BridgeError::Connect(error) => {
+                    !matches!(error, ConnectError::Certificate(_) | ConnectError::Tls(_))
+                }
+                BridgeError::WantsTls | BridgeError::Unauthorised(_) | BridgeError::NotBridge(_) => false,
+                _ => true,
+            },
         }
     }
 
@@ -325,6 +359,13 @@ impl LinkError {
                 "Check address and port; if they are right, look into the host's log.",
                 HOST,
             ),
+            Self::Bridge(_, failure) => {
+                let what = match &failure.said {
+                    Some(said) => format!("{} It says: {}.", failure.what, said.trim_end_matches('.')),
+                    None => failure.what.clone(),
+                };
+                Problem::new(failure.code, what, failure.next.clone(), HOST)
+            }
         }
     }
 }

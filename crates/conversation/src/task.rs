@@ -12,7 +12,10 @@ use audio::{
     ConnectSystem, DeviceId, DeviceList, Direction, Level, MicFrame, RouteStatus, Sound, SoundConfig,
     SoundEvent, SoundFigures,
 };
-use brain::{Brain, Came, Decision, Reins};
+use brain::{
+    Brain, Came, Decision, Reins,
+    bridge::{self, Bridge},
+};
 use store::{SetAside, Turn};
 use tokio::{
     runtime,
@@ -23,9 +26,9 @@ use tokio::{
 
 use crate::{
     history_writer::{HistoryWriter, Written},
-    link::{self, LinkFigures, LinkReading},
-    machine::{Ask, CallState, Effect, Host, Input, LinkEvent, Machine, Moment},
-    problem::Problem,
+    link::{self, BridgeNews, LinkFigures, LinkReading},
+    machine::{Ask, CallState, Effect, Host, Input, LinkEvent, Machine, Moment, Way},
+    problem::{LinkError, Problem},
     remembering::Remembering,
     transcript::{ShownTurn, resumed},
 };
@@ -36,6 +39,8 @@ const COMMANDS: usize = 64;
 const INPUTS: usize = 256;
 /// Frames of the microphone that wait for the link: half a second. What does not fit is lost, and counted.
 const MIC_FRAMES: usize = 25;
+/// The name under which a bridge remembers the person where nobody else answers.
+const SOMEBODY: &str = "voice_user";
 /// How long the end may take: a close frame, and the last turns to disk.
 const END_LIMIT: Duration = Duration::from_secs(3);
 
@@ -61,6 +66,9 @@ pub struct Thinker {
     pub brain: Arc<dyn Brain>,
     /// The name under which it remembers the person.
     pub person: String,
+    /// Whether a bridge answers in its place while a call goes through one. Somebody who is as good as what is behind the
+    /// bridge does not let it: no turn is answered twice.
+    pub yields: bool,
 }
 
 impl std::fmt::Debug for Thinker {
@@ -122,6 +130,8 @@ pub enum Event {
     HistorySetAside(SetAside),
     /// The brain tells something, of a turn of the person's or while it remembers one of Moshi's.
     Brain(Box<brain::Event>),
+    /// The bridge that the call goes through tells something beside the call.
+    Bridge(Box<BridgeNews>),
     /// A conversation was deleted, or could not be.
     Deleted(String, Result<(), Problem>),
 }
@@ -205,15 +215,30 @@ pub struct Conversation {
     events: mpsc::Sender<Event>,
     shared: Arc<Shared>,
     thinker: Option<Thinker>,
+    /// The bridge that the current link goes through.
+    through: Option<Through>,
+    /// Whether it was told that this one answers.
+    bridge_answers: bool,
     /// What was asked last, and what holds it.
     asked: Option<(u64, Reins)>,
     /// Moshi's words on their way to the brain.
     to_remember: Remembering,
 }
 
+/// A bridge that a link goes through.
+struct Through {
+    link: u64,
+    /// Its address as it is shown.
+    shown: String,
+    bridge: Bridge,
+    /// Whether its Moshi listens, so that it takes words.
+    live: bool,
+}
+
 /// Inputs that come from elsewhere than the person.
 pub(crate) enum Happening {
     Link(u64, LinkEvent),
+    Bridge(u64, BridgeNews),
     Stored(Written),
     Sound(u64, SoundEvent),
     Brain(u64, Box<brain::Event>),
@@ -258,6 +283,8 @@ impl Conversation {
                 events,
                 shared,
                 thinker: options.brain,
+                through: None,
+                bridge_answers: false,
                 asked: None,
             };
             conversation.tell(Event::Conversation { id: kept.id, turns }).await;
@@ -389,10 +416,25 @@ impl Conversation {
     async fn happening(&mut self, happening: Happening) -> Option<Input> {
         match happening {
             Happening::Link(link, event) => {
-                if matches!(event, LinkEvent::Ended(_)) {
+                if let LinkEvent::Ended(error) = &event {
                     self.links.remove(&link);
+                    if let Some(through) = self.through.take_if(|through| through.link == link) {
+                        let there = matches!(error, LinkError::Bridge(error, _) if error.is_of_moshi());
+                        let ended = BridgeNews::Ended { there, problem: error.problem(&through.shown) };
+                        self.tell(Event::Bridge(Box::new(ended))).await;
+                    }
+                }
+                if let Some(through) = self.through.as_mut().filter(|through| through.link == link) {
+                    through.live |= event == LinkEvent::Handshake;
                 }
                 Some(Input::Link(link, event))
+            }
+            Happening::Bridge(link, news) => {
+                // One that was stopped may not have noticed yet.
+                if self.through.as_ref().is_some_and(|through| through.link == link) {
+                    self.tell(Event::Bridge(Box::new(news))).await;
+                }
+                None
             }
             Happening::Stored(Written { result, set_aside }) => {
                 if let Some(set_aside) = set_aside {
@@ -439,8 +481,9 @@ impl Conversation {
                         sound.set_muted(muted);
                     }
                 }
-                Effect::Connect(link, host) => self.connect(link, host),
+                Effect::Connect(link, host) => self.connect(link, host).await,
                 Effect::Disconnect(link) => {
+                    self.through.take_if(|through| through.link == link);
                     if let Some((stop, _)) = self.links.get(&link) {
                         let _ = stop.send(true);
                     }
@@ -466,8 +509,8 @@ impl Conversation {
                     }
                 }
                 Effect::Remember(conversation, text) => {
-                    if let Some(thinker) = &self.thinker {
-                        self.to_remember.put(thinker.clone(), conversation, text);
+                    if let Some(thinker) = self.answers() {
+                        self.to_remember.put(thinker, conversation, text);
                     }
                 }
                 Effect::Delete(conversation) => {
@@ -478,12 +521,32 @@ impl Conversation {
                 }
             }
         }
+        let bridge_answers = self.bridge_that_answers().is_some();
+        if bridge_answers != self.bridge_answers {
+            self.bridge_answers = bridge_answers;
+            self.tell(Event::Bridge(Box::new(BridgeNews::Answers(bridge_answers)))).await;
+        }
+    }
+
+    /// The bridge, where it answers in somebody's place.
+    fn bridge_that_answers(&self) -> Option<(&Bridge, &Thinker)> {
+        let through = self.through.as_ref().filter(|through| through.live)?;
+        let thinker = self.thinker.as_ref().filter(|thinker| thinker.yields)?;
+        Some((&through.bridge, thinker))
+    }
+
+    /// Who answers now.
+    fn answers(&self) -> Option<Thinker> {
+        match self.bridge_that_answers() {
+            Some((bridge, thinker)) => Some(Thinker { brain: Arc::new(bridge.clone()), ..thinker.clone() }),
+            None => self.thinker.clone(),
+        }
     }
 
     fn ask(&mut self, ask: Ask) {
         let inputs = self.inputs.clone();
         let number = ask.ask;
-        let begun = self.thinker.as_ref().and_then(|thinker| {
+        let begun = self.answers().and_then(|thinker| {
             let turn = brain::Turn::new(&ask.conversation, &thinker.person, &ask.text, Came::Typed);
             let turn = turn.inspect_err(|error| tracing::warn!(%error, "a turn cannot be asked")).ok()?;
             Some(thinker.brain.begin(turn.after(ask.before)))
@@ -538,7 +601,7 @@ impl Conversation {
         self.closing.push(runtime::Handle::current().spawn_blocking(move || drop(sound)));
     }
 
-    fn connect(&mut self, number: u64, host: Host) {
+    async fn connect(&mut self, number: u64, host: Host) {
         let (to_link, mic) = mpsc::channel(MIC_FRAMES);
         let (stop, stopped) = watch::channel(false);
         let (events, mut reported) = mpsc::channel(INPUTS);
@@ -547,21 +610,54 @@ impl Conversation {
             None => (None, self.start),
         };
         let figures = Arc::clone(&self.shared.link);
-        let setup = link::Setup { host, mic, speaker, events, stop: stopped, figures, epoch };
+        let setup = link::Setup { mic, speaker, events, stop: stopped, figures, epoch };
         locked(&self.shared.mic).link = Some(to_link);
         let inputs = self.inputs.clone();
-        let task = tokio::spawn(async move {
-            let forward = async {
-                while let Some(event) = reported.recv().await {
-                    if inputs.send(Happening::Link(number, event)).await.is_err() {
-                        return;
-                    }
+        let forward = async move {
+            while let Some(event) = reported.recv().await {
+                if inputs.send(Happening::Link(number, event)).await.is_err() {
+                    return;
                 }
-            };
-            tokio::join!(link::run(setup), forward);
-        });
+            }
+        };
+        let task = match host.way {
+            Way::Moshi(url) => tokio::spawn(async move {
+                tokio::join!(link::run(url, setup), forward);
+            }),
+            Way::Bridge(address) => {
+                let (bridge, told) = Bridge::start(self.bridge_setup(address, host.handshake_limit));
+                self.through =
+                    Some(Through { link: number, shown: host.shown, bridge: bridge.clone(), live: false });
+                self.tell(Event::Bridge(Box::new(BridgeNews::Calls))).await;
+                let (news, mut to_tell) = mpsc::channel(INPUTS);
+                let inputs = self.inputs.clone();
+                let pass_on = async move {
+                    while let Some(news) = to_tell.recv().await {
+                        if inputs.send(Happening::Bridge(number, news)).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                tokio::spawn(async move {
+                    tokio::join!(link::bridge::run(bridge, told, news, setup), forward, pass_on);
+                })
+            }
+        };
         self.links.retain(|_, (_, task)| !task.is_finished());
         self.links.insert(number, (stop, task));
+    }
+
+    fn bridge_setup(&self, address: bridge::BridgeAddress, handshake: Duration) -> bridge::Setup {
+        bridge::Setup {
+            address,
+            conversation: self.machine.conversation().id.clone(),
+            user: self.thinker.as_ref().map_or_else(|| SOMEBODY.to_owned(), |thinker| thinker.person.clone()),
+            voice: bridge::BridgeVoice::default(),
+            // Whoever talks hears the answer as well, where the bridge has a voice of its own. What it then does not
+            // keep is in the history here.
+            speaks_replies: true,
+            limits: bridge::Limits { handshake, ..bridge::Limits::default() },
+        }
     }
 }
 

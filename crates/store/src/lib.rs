@@ -21,5 +21,5 @@ pub use memories::{Memories, Memory, MemoryError};
 pub use paths::{Paths, PathsError};
 pub use secrets::{Secret, SecretError, Secrets};
 pub use set_aside::SetAside;
-pub use settings::{Settings, SettingsError, SettingsFile, Theme};
+pub use settings::{HostKind, Settings, SettingsError, SettingsFile, Theme};
 pub use turn::{Conversation, Delivery, Source, Speaker, Turn};

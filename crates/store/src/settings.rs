@@ -34,12 +34,25 @@ pub enum Theme {
     Dark,
 }
 
+/// What stands at the host's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostKind {
+    /// A Moshi server.
+    #[default]
+    Moshi,
+    /// A PersonaPlex Bridge, which has a Moshi of its own.
+    Bridge,
+}
+
 /// What a person can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Address of the Moshi host, as typed. Empty: none is set up.
+    /// Address of the host, as typed. Empty: none is set up.
     pub host_address: String,
+    /// What stands there.
+    pub host_kind: HostKind,
     /// How long to wait for the host's handshake, in seconds.
     pub handshake_limit_s: u32,
     /// Who Moshi is to be. Empty: the default persona.
@@ -67,6 +80,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             host_address: String::new(),
+            host_kind: HostKind::default(),
             handshake_limit_s: 240,
             persona: String::new(),
             voice: String::new(),
@@ -177,6 +191,7 @@ fn known(raw: &Map<String, Value>) -> Settings {
     let default = Settings::default();
     Settings {
         host_address: value(raw, "host_address", default.host_address),
+        host_kind: value(raw, "host_kind", default.host_kind),
         handshake_limit_s: value(raw, "handshake_limit_s", default.handshake_limit_s).clamp(5, 3_600),
         persona: value(raw, "persona", default.persona),
         voice: value(raw, "voice", default.voice),
@@ -204,7 +219,12 @@ mod tests {
         let path = folder.path().join("deep/settings.json");
         let (mut file, aside) = SettingsFile::open(&path);
         assert_eq!((file.get(), aside), (&Settings::default(), None));
-        let settings = Settings { host_address: "h:1".into(), theme: Theme::Dark, ..Settings::default() };
+        let settings = Settings {
+            host_address: "h:1".into(),
+            host_kind: HostKind::Bridge,
+            theme: Theme::Dark,
+            ..Settings::default()
+        };
         file.set(settings.clone()).unwrap();
         assert_eq!(SettingsFile::open(&path).0.get(), &settings);
     }

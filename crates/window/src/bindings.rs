@@ -42,6 +42,7 @@ pub fn typescript() -> String {
         view::Route,
         view::Devices,
         view::Theme,
+        view::HostKind,
         view::Settings,
         SettingsPatch,
         view::Section,

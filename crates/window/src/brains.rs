@@ -42,7 +42,11 @@ impl Brains {
             let mas = Mas::new(address, token, Limits::default());
             let watch = Some(Watch::start(mas.clone()));
             let thinks = Thinks { kind: BrainKind::Mas, place, memory };
-            return Chosen { thinker: Thinker { brain: Arc::new(mas), person }, thinks, watch };
+            return Chosen {
+                thinker: Thinker { brain: Arc::new(mas), person, yields: false },
+                thinks,
+                watch,
+            };
         }
         let address = ModelAddress::parse(&settings.model_address).ok();
         let place = address.as_ref().map_or_else(|| "On this computer".to_owned(), ToString::to_string);
@@ -54,7 +58,7 @@ impl Brains {
         });
         let brain: Arc<dyn Brain> = Arc::new(built_in);
         let thinks = Thinks { kind: BrainKind::BuiltIn, place, memory };
-        Chosen { thinker: Thinker { brain, person }, thinks, watch: None }
+        Chosen { thinker: Thinker { brain, person, yields: true }, thinks, watch: None }
     }
 }
 

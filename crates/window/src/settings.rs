@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use conversation::{Action, Host, Problem};
 use serde::{Deserialize, Deserializer};
-use store::Settings;
+use store::{HostKind, Settings};
 use ts_rs::TS;
 
-use crate::view::Theme;
+use crate::view::{self, Theme};
 
 /// The wait for a handshake, in seconds: shorter ones fail on every host that reads a persona, longer ones are a typo.
 const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
@@ -18,8 +18,10 @@ const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[ts(optional_fields = nullable)]
 pub struct SettingsPatch {
-    /// Address of the Moshi host.
+    /// Address of the host.
     pub host_address: Option<String>,
+    /// What stands there.
+    pub host_kind: Option<view::HostKind>,
     /// How long to wait for the host's handshake, in seconds.
     pub handshake_limit_s: Option<u32>,
     /// Who Moshi is to be.
@@ -61,6 +63,9 @@ impl SettingsPatch {
         if let Some(address) = self.host_address {
             address.trim().clone_into(&mut after.host_address);
         }
+        if let Some(kind) = self.host_kind {
+            after.host_kind = kind.into();
+        }
         if let Some(seconds) = self.handshake_limit_s {
             if !HANDSHAKE_LIMIT_S.contains(&seconds) {
                 return Err(bad_limit());
@@ -93,9 +98,11 @@ impl SettingsPatch {
             }
         }
         crate::brains::check(&after)?;
-        let asks_a_host = (&after.host_address, &after.persona, &after.voice)
-            != (&before.host_address, &before.persona, &before.voice);
-        if asks_a_host {
+        let asked = |settings: &Settings| {
+            let Settings { host_address, host_kind, persona, voice, .. } = settings.clone();
+            (host_address, host_kind, persona, voice)
+        };
+        if asked(&after) != asked(before) {
             check(&after)?;
         }
         Ok(after)
@@ -105,17 +112,20 @@ impl SettingsPatch {
 /// Whether a host could be called with these settings. No address is a setting, too: a persona can be written before
 /// there is a host.
 fn check(settings: &Settings) -> Result<(), Problem> {
-    let address = match settings.host_address.as_str() {
-        "" => "localhost",
-        address => address,
-    };
-    Host::new(address, &settings.persona, &settings.voice, Duration::ZERO).map(|_| ())
+    let mut settings = settings.clone();
+    if settings.host_address.is_empty() {
+        "localhost".clone_into(&mut settings.host_address);
+    }
+    host(&settings).map(|_| ())
 }
 
 /// The host of these settings, or what stands in the way of calling it.
 pub(crate) fn host(settings: &Settings) -> Result<Host, Problem> {
     let limit = Duration::from_secs(settings.handshake_limit_s.into());
-    Host::new(&settings.host_address, &settings.persona, &settings.voice, limit)
+    match settings.host_kind {
+        HostKind::Moshi => Host::new(&settings.host_address, &settings.persona, &settings.voice, limit),
+        HostKind::Bridge => Host::bridge(&settings.host_address, limit),
+    }
 }
 
 fn bad_limit() -> Problem {
@@ -173,11 +183,12 @@ mod tests {
 
     #[test]
     fn everything_can_be_changed_at_once() {
-        let all = r#"{"hostAddress":" wss://h ","handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
+        let all = r#"{"hostAddress":" wss://h ","hostKind":"bridge","handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
                       "inputDevice":"i","outputDevice":"o","theme":"dark","masAddress":" http://m ","modelAddress":"l",
                       "model":"small","person":"Ada"}"#;
         let expected = Settings {
             host_address: "wss://h".into(),
+            host_kind: HostKind::Bridge,
             handshake_limit_s: 30,
             persona: "p".into(),
             voice: "NATM1.pt".into(),
@@ -201,6 +212,18 @@ mod tests {
         assert_eq!(code(r#"{"handshakeLimitS":4}"#), "settings.handshake_limit");
         let long = format!(r#"{{"persona":"{}"}}"#, "x".repeat(8_000));
         assert_eq!(code(&long), "persona.too_long");
+    }
+
+    #[test]
+    fn what_stands_at_an_address_decides_how_it_is_read() {
+        let before = Settings { host_address: "gpu?room=1".into(), ..Settings::default() };
+        assert_eq!(host(&before).unwrap().shown, "gpu");
+        let refused = patch(r#"{"hostKind":"bridge"}"#).apply(&before).unwrap_err();
+        assert_eq!(refused.code, "bridge.secret_in_address");
+        let after = patch(r#"{"hostKind":"bridge","hostAddress":"gpu"}"#).apply(&before).unwrap();
+        assert_eq!(host(&after).unwrap().shown, "gpu:8999");
+        let none = patch(r#"{"hostKind":"bridge"}"#).apply(&Settings::default()).unwrap();
+        assert_eq!(host(&none).unwrap_err().code, "bridge.no_address");
     }
 
     #[test]

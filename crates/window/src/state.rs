@@ -2,7 +2,7 @@
 
 use audio::{DeviceError, DeviceList, Direction, RouteStatus};
 use conversation::{Event, Figures, Problem};
-use store::Settings;
+use store::{HostKind, Settings};
 
 use crate::{
     settings, translate,
@@ -13,6 +13,7 @@ use crate::{
     },
 };
 
+mod bridge;
 mod latency;
 mod lights;
 mod log;
@@ -21,6 +22,7 @@ mod panels;
 
 pub(crate) use self::mas::MasChange;
 use self::{
+    bridge::Bridge,
     log::Line,
     mas::Mas,
     panels::{Known, Told},
@@ -85,6 +87,9 @@ pub(crate) struct State {
     /// Whether the system's keyring holds a service token for the agent system.
     mas_token: bool,
     mas: Mas,
+    bridge: Bridge,
+    /// Who answers while no bridge does, and where that is.
+    chosen: (BrainKind, String),
     /// Why the built-in brain's memory cannot be used.
     memory: Option<Problem>,
     known: Known,
@@ -129,6 +134,8 @@ impl State {
             settings,
             mas_token: false,
             mas: Mas::default(),
+            bridge: Bridge::default(),
+            chosen: Default::default(),
             memory: None,
             known: Known::default(),
             logged: 0,
@@ -218,9 +225,12 @@ impl State {
             Event::Devices(_) => {}
             Event::Brain(event) => {
                 let live = self.snapshot.call.phase == Phase::Live;
-                let told = panels::brain(&mut self.snapshot.panels, &mut self.known, &event, live, now_ms);
+                let mut told =
+                    panels::brain(&mut self.snapshot.panels, &mut self.known, &event, live, now_ms);
+                self.bridge_may_speak(&event.what, now_ms, &mut told);
                 self.told(told, now_ms, events);
             }
+            Event::Bridge(news) => self.bridge(*news, now_ms, events),
             Event::Deleted(_, result) => {
                 let line = match result {
                     Ok(()) => Line::new(LogSource::App, "A conversation was deleted."),
@@ -278,22 +288,27 @@ impl State {
     }
 
     fn brain(&mut self, thinks: Thinks, now_ms: i64, events: &mut Vec<UiEvent>) {
-        let line = match thinks.kind {
-            BrainKind::BuiltIn => Line::new(LogSource::Brain, "The built-in brain answers."),
-            BrainKind::Mas => {
-                Line::new(LogSource::Brain, "The agent system answers.").said(Some(&thinks.place))
-            }
-            BrainKind::Bridge => Line::new(LogSource::Brain, "The bridge answers.").said(Some(&thinks.place)),
-        };
-        let panels = &mut self.snapshot.panels;
-        panels.brain.kind = thinks.kind;
-        panels.brain.place = thinks.place;
-        panels.memory_counts.editable = thinks.kind == BrainKind::BuiltIn && thinks.memory.is_none();
-        panels.consciousness = None;
+        self.chosen = (thinks.kind, thinks.place);
         self.memory = thinks.memory;
         self.mas = Mas::default();
+        let (kind, place) = self.answering();
+        let panels = &mut self.snapshot.panels;
+        (panels.brain.kind, panels.brain.place) = (kind, place);
+        panels.memory_counts.editable = kind == BrainKind::BuiltIn && self.memory.is_none();
+        panels.consciousness = None;
         self.clear_panels(now_ms, events);
-        self.log(line, now_ms, events);
+        self.log(self.who_answers(), now_ms, events);
+    }
+
+    fn who_answers(&self) -> Line {
+        let (kind, place) = self.answering();
+        match kind {
+            BrainKind::BuiltIn => Line::new(LogSource::Brain, "The built-in brain answers."),
+            BrainKind::Mas => Line::new(LogSource::Brain, "The agent system answers.").said(Some(&place)),
+            BrainKind::Bridge => {
+                Line::new(LogSource::Brain, "The bridge's agent system answers.").said(Some(&place))
+            }
+        }
     }
 
     fn mas(&mut self, change: MasChange, now_ms: i64, events: &mut Vec<UiEvent>) {
@@ -313,6 +328,9 @@ impl State {
                 problem.map_or_else(|| log::phase(call.phase).to_owned(), |problem| problem.what.clone());
             self.log(Line::new(LogSource::Moshi, what).level(level).said(Some(&call.host)), now_ms, events);
         }
+        let mut told = Told::default();
+        self.bridge_in(call.phase, now_ms, &mut told);
+        self.told(told, now_ms, events);
         let sound_ended = !has_sound(call.phase) && has_sound(self.snapshot.call.phase);
         self.snapshot.call.clone_from(&call);
         events.push(UiEvent::Call { call });
@@ -482,7 +500,7 @@ impl State {
                 ms: self.network_ms(),
                 ..lights::moshi(&self.snapshot.call, self.settings.host_address.is_empty())
             },
-            lights::bridge(),
+            self.bridge.light(self.settings.host_kind == HostKind::Bridge),
             self.mas.light(self.settings.mas_address.is_empty()),
             lights::brain(&self.snapshot.panels.brain),
             match self.snapshot.panels.brain.kind {

@@ -14,7 +14,7 @@ use brain::{
     mas::{News, ServiceToken, Watch},
 };
 use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource};
-use store::{Archive, Secrets, SettingsError, SettingsFile};
+use store::{Archive, HostKind, Secrets, SettingsError, SettingsFile};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -106,7 +106,7 @@ impl Window {
         let info = AppInfo { version: options.version, data_folder: options.data_folder };
         let mut shown = options.settings.get().clone();
         if let Some(host) = options.host {
-            shown.host_address = host;
+            (shown.host_address, shown.host_kind) = (host, HostKind::Moshi);
         }
         let mut task = Task {
             state: State::new(info, shown, unix_ms()),
@@ -283,12 +283,13 @@ impl Task {
 
     async fn change(&mut self, patch: SettingsPatch) -> Result<(), Problem> {
         let before = self.state.settings().clone();
-        let address_is_new = patch.host_address.is_some();
+        let host_is_new = patch.host_address.is_some() || patch.host_kind.is_some();
         let after = patch.apply(&before)?;
         let mut kept = after.clone();
-        if !address_is_new {
+        if !host_is_new {
             // A host for this run only stays out of the file.
             kept.host_address.clone_from(&self.settings.get().host_address);
+            kept.host_kind = self.settings.get().host_kind;
         }
         let written = self.settings.set(kept).map_err(|error: SettingsError| settings::not_kept(&error));
         for (direction, old, new) in [

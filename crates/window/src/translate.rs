@@ -25,6 +25,24 @@ impl From<view::Theme> for store::Theme {
     }
 }
 
+impl From<store::HostKind> for view::HostKind {
+    fn from(kind: store::HostKind) -> Self {
+        match kind {
+            store::HostKind::Moshi => Self::Moshi,
+            store::HostKind::Bridge => Self::Bridge,
+        }
+    }
+}
+
+impl From<view::HostKind> for store::HostKind {
+    fn from(kind: view::HostKind) -> Self {
+        match kind {
+            view::HostKind::Moshi => Self::Moshi,
+            view::HostKind::Bridge => Self::Bridge,
+        }
+    }
+}
+
 impl view::Settings {
     /// `mas_token` says whether the system's keyring holds one.
     pub(crate) fn of(settings: &store::Settings, mas_token: bool) -> Self {
@@ -36,6 +54,7 @@ impl view::Settings {
         };
         Self {
             host_address: settings.host_address,
+            host_kind: settings.host_kind.into(),
             handshake_limit_s: settings.handshake_limit_s,
             persona: settings.persona,
             voice,

@@ -332,12 +332,24 @@ pub enum Theme {
     Dark,
 }
 
+/// What stands at the host's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum HostKind {
+    /// A Moshi server.
+    Moshi,
+    /// A PersonaPlex Bridge, which has a Moshi of its own, and chooses persona and voice by itself.
+    Bridge,
+}
+
 /// What a person can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// Address of the Moshi host, as typed; empty where none is set.
+    /// Address of the host, as typed; empty where none is set.
     pub host_address: String,
+    /// What stands there.
+    pub host_kind: HostKind,
     /// How long to wait for the host's handshake, in seconds.
     pub handshake_limit_s: u32,
     /// Who Moshi is to be; empty for the default.

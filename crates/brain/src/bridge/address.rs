@@ -6,6 +6,9 @@ use net::Origin;
 use thiserror::Error;
 use url::{Url, form_urlencoded};
 
+/// The port of every known build; it is fixed there. Something else is only where a proxy stands in front.
+const PORT: u16 = 8_999;
+
 /// The address of a bridge: scheme, host, port, and a path in front of all others where it stands behind a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgeAddress {
@@ -43,7 +46,8 @@ impl BridgeAddressError {
 }
 
 impl BridgeAddress {
-    /// Reads an address as a person writes it; `ws://` may be left out, and `http://` means the same.
+    /// Reads an address as a person writes it; `ws://` may be left out, and `http://` means the same. Without a port it
+    /// is 8999, with TLS 443, as bridges themselves speak none.
     ///
     /// # Errors
     /// When it is not one.
@@ -58,7 +62,7 @@ impl BridgeAddress {
             "wss" | "https" => "wss",
             _ => return Err(BridgeAddressError::Scheme(scheme.chars().take(20).collect())),
         };
-        let url = Url::parse(&format!("{scheme}://{rest}"))
+        let mut url = Url::parse(&format!("{scheme}://{rest}"))
             .map_err(|e| BridgeAddressError::Invalid(e.to_string()))?;
         let secret = !url.username().is_empty()
             || url.password().is_some()
@@ -66,6 +70,12 @@ impl BridgeAddress {
             || url.fragment().is_some();
         if secret {
             return Err(BridgeAddressError::Secret);
+        }
+        let host = rest.split('/').next().unwrap_or_default();
+        // The parser takes port 80 for none.
+        if scheme == "ws" && url.port().is_none() && !host.ends_with(":80") {
+            url.set_port(Some(PORT))
+                .map_err(|()| BridgeAddressError::Invalid("it names no host".to_owned()))?;
         }
         let origin =
             Origin::of(&url).ok_or_else(|| BridgeAddressError::Invalid("it names no host".to_owned()))?;
@@ -107,6 +117,10 @@ mod tests {
         for (typed, shown) in [
             (" localhost:8999 ", "ws://localhost:8999"),
             ("http://gpu:8999/", "ws://gpu:8999"),
+            ("localhost", "ws://localhost:8999"),
+            ("ws://gpu/bridge", "ws://gpu:8999/bridge"),
+            ("http://gpu:80", "ws://gpu"),
+            ("[::1]", "ws://[::1]:8999"),
             ("HTTPS://gate.example/bridge/", "wss://gate.example/bridge"),
             ("ws://[::1]:8999", "ws://[::1]:8999"),
         ] {

@@ -101,6 +101,12 @@ impl BridgeError {
         }
     }
 
+    /// Whether the bridge is there, and it is its Moshi that is not.
+    #[must_use]
+    pub fn is_of_moshi(&self) -> bool {
+        matches!(self, Self::NoMoshi { .. } | Self::NoHandshake(_))
+    }
+
     /// For people. `bridge` is the address as it is shown.
     pub(super) fn failure(&self, bridge: &str, asked: Asked) -> Failure {
         let again = match asked {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use wire::bridge::{AudioForm, LocalStt};
 
-use super::Capabilities;
+use super::{BridgeError, Capabilities};
 use crate::{Failure, What};
 
 /// Who says something.
@@ -77,9 +77,13 @@ pub enum BridgeEvent {
     Hears(LocalStt),
     /// For the panels.
     Told(What),
+    /// It has answered a ping, and took so long.
+    RoundTrip(Duration),
     /// The connection is over, or none came about. It is tried again by itself.
     Lost {
         /// Why.
+        error: BridgeError,
+        /// The same for people.
         failure: Failure,
         /// After how long it is tried again.
         again: Duration,

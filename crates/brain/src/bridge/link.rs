@@ -85,7 +85,7 @@ impl Link {
                 retry = first_retry;
             }
             let failure = error.failure(&self.common.http.address.to_string(), Asked::No);
-            self.events.tell(BridgeEvent::Lost { failure, again: retry });
+            self.events.tell(BridgeEvent::Lost { error, failure, again: retry });
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = sleep(retry) => {}

@@ -2,18 +2,18 @@
 
 use net::{Client, ConnectError, Opening, Origin, UpgradeError, WebSocket};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use url::Position;
+use url::{Position, Url};
 
-use crate::{machine::Host, problem::LinkError};
+use crate::problem::LinkError;
 
 /// Bytes that may wait in the kernel for a connection that does not move: about two seconds of sound. More would only
 /// arrive too late to matter.
 const SEND_BUFFER: usize = 16 << 10;
 
-/// Connects to a host.
-pub(super) async fn connect(host: &Host) -> Result<WebSocket, LinkError> {
+/// Connects to a Moshi server.
+pub(super) async fn connect(url: &Url) -> Result<WebSocket, LinkError> {
     let origin =
-        Origin::of(&host.url).ok_or_else(|| LinkError::Protocol("its address is of another kind".into()))?;
+        Origin::of(url).ok_or_else(|| LinkError::Protocol("its address is of another kind".into()))?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(wire::limit::MESSAGE))
         .max_frame_size(Some(wire::limit::MESSAGE))
@@ -21,7 +21,7 @@ pub(super) async fn connect(host: &Host) -> Result<WebSocket, LinkError> {
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20);
     let opening = Opening { config, unsent: Some(SEND_BUFFER) };
-    let target = &host.url[Position::BeforePath..Position::AfterQuery];
+    let target = &url[Position::BeforePath..Position::AfterQuery];
     Client::new(origin).open(target, &opening).await.map_err(translate)
 }
 

@@ -43,6 +43,8 @@ pub struct LinkReading {
     pub odd_frames: u64,
     /// Samples that could not be played.
     pub unplayed: u64,
+    /// Pages of sound that a bridge's connection could not take in time.
+    pub unsent: u64,
     /// What the Ogg Opus reader counted.
     pub reader: ReaderStats,
 }
@@ -121,6 +123,19 @@ impl Measure {
 
     pub(super) fn unplayed(&mut self, samples: usize) {
         self.figures.lock().unplayed += samples as u64;
+    }
+
+    pub(super) fn unsent(&mut self) {
+        self.figures.lock().unsent += 1;
+    }
+
+    /// Sound came that no model made just now, so that it tells nothing of how fast the host is.
+    pub(super) fn heard_beside(&mut self, samples: usize) {
+        self.figures.lock().samples_in += samples as u64;
+    }
+
+    pub(super) fn round_trip(&mut self, after: Duration) {
+        self.figures.lock().round_trip = Some(after);
     }
 
     pub(super) fn pinged(&mut self) {

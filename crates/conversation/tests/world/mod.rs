@@ -12,7 +12,9 @@ use audio::{
     DeviceError, DeviceId, DeviceInfo, DeviceList, Direction, RouteStatus, SoundConfig,
     device::virtual_system::{Heard, Played, VirtualConfig, VirtualControl, VirtualSystem},
 };
-use conversation::{CallState, Command, Conversation, Event, Handle, Host, Options, Phase, SoundSource};
+use conversation::{
+    BridgeNews, CallState, Command, Conversation, Event, Handle, Host, Options, Phase, SoundSource,
+};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Nothing takes longer.
@@ -34,6 +36,8 @@ pub struct World {
     pub routes: Vec<RouteStatus>,
     /// Why nothing is saved, as far as that was told.
     pub saving: Option<&'static str>,
+    /// What a bridge has told beside the call.
+    pub news: Vec<BridgeNews>,
 }
 
 /// A conversation with one microphone, which hears a tone, and one loudspeaker.
@@ -88,6 +92,7 @@ pub fn world_of(options: Options, room: usize, played: Arc<Mutex<Vec<f32>>>) -> 
         phases: Vec::new(),
         routes: Vec::new(),
         saving: None,
+        news: Vec::new(),
     }
 }
 
@@ -137,6 +142,7 @@ impl World {
                 self.routes.retain(|known| known.direction != route.direction);
                 self.routes.push(route.clone());
             }
+            Event::Bridge(news) => self.news.push((**news).clone()),
             Event::Saving(problem) => self.saving = problem.as_ref().map(|p| p.code),
             _ => {}
         }
@@ -164,6 +170,13 @@ impl World {
     /// The text of all turns.
     pub fn words(&self) -> String {
         self.turns.values().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Waits until a bridge has told something.
+    pub async fn news(&mut self, wanted: impl Fn(&BridgeNews) -> bool) {
+        while !self.news.iter().any(&wanted) {
+            self.next().await;
+        }
     }
 
     /// Waits until a direction looks like this.

@@ -58,18 +58,6 @@ pub(super) fn moshi(call: &Call, no_address: bool) -> Light {
     Light { id: LightId::Moshi, state, what, since_ms: 0, ms: None, problem }
 }
 
-/// The light of a PersonaPlex Bridge. The app talks with Moshi hosts itself.
-pub(super) fn bridge() -> Light {
-    Light {
-        id: LightId::Bridge,
-        state: LightState::Off,
-        what: "Not used.".into(),
-        since_ms: 0,
-        ms: None,
-        problem: None,
-    }
-}
-
 /// The light of whoever answers.
 pub(super) fn brain(panel: &BrainPanel) -> Light {
     let (state, what) = match panel.state {

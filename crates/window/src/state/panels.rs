@@ -6,8 +6,8 @@ use super::log::Line;
 use crate::{
     translate::millis,
     view::{
-        Agent, BrainPanel, BrainState, InjectionState, LogLevel, LogSource, MemoryUse, Panels, ToolCall,
-        ToolState, UiEvent,
+        Agent, BrainKind, BrainPanel, BrainState, InjectionState, LogLevel, LogSource, MemoryUse, Panels,
+        ToolCall, ToolState, UiEvent,
     },
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Told {
 pub(super) struct Known {
     uses: u64,
     injections: u64,
+    /// What the bridge has begun to speak since the turn began.
+    spoken: Option<String>,
     /// The turn that the panel shows.
     turn: Option<uuid::Uuid>,
 }
@@ -42,6 +44,7 @@ pub(super) fn brain(panels: &mut Panels, known: &mut Known, event: &Event, live:
     if let What::Thinking { asks } = &event.what {
         if known.turn != Some(event.turn) {
             known.turn = Some(event.turn);
+            known.spoken = None;
             let BrainPanel { kind, place, turns, .. } = std::mem::take(&mut panels.brain);
             panels.brain = BrainPanel { kind, place, turns: turns + 1, ..BrainPanel::default() };
         }
@@ -259,19 +262,51 @@ fn remembered(panels: &mut Panels, known: &mut Known, memory: &Memory, now_ms: i
 }
 
 fn inject(panels: &mut Panels, known: &mut Known, reply: &Reply, now_ms: i64, told: &mut Told) {
-    if reply.text.trim().is_empty() {
+    // Where the sentence that the bridge speaks is all of the reply, it is on its way already.
+    if reply.text.trim().is_empty() || known.spoken.as_ref() == Some(&reply.text) {
         return;
     }
-    let injection = crate::view::Injection {
-        id: known.injections.to_string(),
-        text: cut(&reply.text, SHOWN),
-        state: InjectionState::ShownOnly,
-        why: Some("This host speaks for itself alone; it cannot be given a text.".to_owned()),
-        at_ms: now_ms,
+    let why = match panels.brain.kind {
+        BrainKind::Bridge => "The bridge does not speak it, and Moshi cannot be given a text.",
+        BrainKind::BuiltIn | BrainKind::Mas => {
+            "This host speaks for itself alone; it cannot be given a text."
+        }
     };
+    add_injection(panels, known, &reply.text, InjectionState::ShownOnly, Some(why), now_ms, told);
+}
+
+/// The bridge has begun to speak this. Tells the injection's id.
+pub(super) fn spoken_by_the_bridge(
+    panels: &mut Panels,
+    known: &mut Known,
+    text: String,
+    now_ms: i64,
+    told: &mut Told,
+) -> Option<String> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    let id = add_injection(panels, known, &text, InjectionState::Queued, None, now_ms, told);
+    known.spoken = Some(text);
+    Some(id)
+}
+
+fn add_injection(
+    panels: &mut Panels,
+    known: &mut Known,
+    text: &str,
+    state: InjectionState,
+    why: Option<&str>,
+    now_ms: i64,
+    told: &mut Told,
+) -> String {
+    let id = known.injections.to_string();
+    let (text, why) = (cut(text, SHOWN), why.map(str::to_owned));
+    let injection = crate::view::Injection { id: id.clone(), text, state, why, at_ms: now_ms };
     known.injections += 1;
     push(&mut panels.injections, injection.clone());
     told.events.push(UiEvent::Injections { injections: vec![injection] });
+    id
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) {

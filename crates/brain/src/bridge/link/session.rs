@@ -68,6 +68,8 @@ pub(super) struct Session<'a> {
     /// Whether a turn that waits was told so.
     told_to_wait: bool,
     opened: Instant,
+    /// When the ping went out that is not answered yet.
+    pinged: Option<Instant>,
     heard: Instant,
     /// What the bridge said last of what went wrong, and when it has to have closed.
     said: Option<String>,
@@ -94,6 +96,7 @@ impl<'a> Session<'a> {
             takes_words: false,
             told_to_wait: false,
             opened: Instant::now(),
+            pinged: None,
             heard: Instant::now(),
             said: None,
             closes_until: None,
@@ -126,7 +129,7 @@ impl<'a> Session<'a> {
         let handshake_limit = self.common.limits.handshake;
         let handshake_until = time::Instant::now() + handshake_limit;
         let tell_to_wait = time::Instant::now() + WAIT_UNTOLD;
-        let mut ping = interval_at(time::Instant::now() + PING_EVERY, PING_EVERY);
+        let mut ping = interval_at(time::Instant::now(), PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.hand_out().await?;
@@ -199,7 +202,13 @@ impl<'a> Session<'a> {
         let read = match message {
             Some(Ok(Message::Binary(bytes))) => FromBridge::decode_binary(&bytes),
             Some(Ok(Message::Text(text))) => FromBridge::decode_text(&text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => return Ok(()),
+            Some(Ok(Message::Pong(_))) => {
+                if let Some(pinged) = self.pinged.take() {
+                    self.events.tell(BridgeEvent::RoundTrip(pinged.elapsed()));
+                }
+                return Ok(());
+            }
+            Some(Ok(Message::Ping(_) | Message::Frame(_))) => return Ok(()),
             Some(Ok(Message::Close(_))) | None => return Err(self.over().into()),
             Some(Err(tungstenite::Error::Capacity(error))) => {
                 return Err(BridgeError::NotBridge(error.to_string()).into());
@@ -339,6 +348,7 @@ impl<'a> Session<'a> {
         if self.heard.elapsed() > SILENCE {
             return Err(BridgeError::Silent.into());
         }
+        self.pinged = Some(Instant::now());
         self.send(Message::Ping(Bytes::new())).await
     }
 
