@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::view::{Light, Speaker, TurnSource};
 
+mod bridge;
 mod panels;
 
 const HOST: &str = "ws://gpu:8998";

@@ -185,10 +185,15 @@ export type Devices = {
 /** How the window looks. */
 export type Theme = "system" | "light" | "dark";
 
+/** What stands at the host's address. */
+export type HostKind = "moshi" | "bridge";
+
 /** What a person can set. */
 export type Settings = {
-  /** Address of the Moshi host, as typed; empty where none is set. */
+  /** Address of the host, as typed; empty where none is set. */
   hostAddress: string,
+  /** What stands there. */
+  hostKind: HostKind,
   /** How long to wait for the host's handshake, in seconds. */
   handshakeLimitS: number,
   /** Who Moshi is to be; empty for the default. */
@@ -217,8 +222,10 @@ export type Settings = {
 /** A change. Absent: unchanged. For the two devices null means "follow the system's default"; elsewhere null means
  * unchanged. */
 export type SettingsPatch = {
-  /** Address of the Moshi host. */
+  /** Address of the host. */
   hostAddress?: string | null,
+  /** What stands there. */
+  hostKind?: HostKind | null,
   /** How long to wait for the host's handshake, in seconds. */
   handshakeLimitS?: number | null,
   /** Who Moshi is to be. */

@@ -86,6 +86,7 @@ export const ahead = (seconds: number) => Date.now() + seconds * 1000;
 
 const SETTINGS: Settings = {
   hostAddress: "gpu-box.local:8998",
+  hostKind: "moshi",
   handshakeLimitS: 30,
   persona: "You enjoy having a good conversation. You answer in one or two sentences and ask back when something is unclear.",
   voice: "NATF2.pt",

@@ -74,6 +74,7 @@ export function emptyView(nowMs: number): View {
     turns: [],
     settings: {
       hostAddress: "",
+      hostKind: "moshi",
       handshakeLimitS: 0,
       persona: "",
       voice: "",
