@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::alignment::{assert_heard_well, say_and_listen, sounding};
-use common::app::{App, ENTER, ESCAPE, TAB, by};
+use common::app::{App, ESCAPE, TAB, by};
 use common::patiently;
 use common::recording::Recording;
 use common::server::{Server, tiny_model};
