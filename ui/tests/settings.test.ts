@@ -261,6 +261,17 @@ describe("the brain", () => {
   });
 });
 
+test("what stands at the address can be chosen, and says which address is meant", async () => {
+  const page = await openSettings("idle");
+  expect(await page.getByTestId("host-kind-moshi").isChecked()).toBe(true);
+  await page.getByTestId("host-kind-bridge").check();
+  await expect.poll(() => asked(page, "changeSettings")).toEqual([{ hostKind: "bridge" }]);
+  expect(await page.getByTestId("host-address").getAttribute("placeholder")).toContain(":8999");
+  await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("host.bad_address")));
+  await page.getByTestId("host-kind-moshi").check();
+  await page.locator("#host-kind-problem").waitFor();
+});
+
 describe("the theme", () => {
   const ground = (page: Page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
 
