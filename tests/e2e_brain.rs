@@ -245,7 +245,10 @@ fn figures_of_a_flood() {
     let of = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize];
     eprintln!(
         "{} keys in a flood, from the key to the painted letter: median {:.0} ms, 95 % {:.0} ms, slowest {:.0} ms",
-        delays.len(), of(0.5), of(0.95), of(1.0)
+        delays.len(),
+        of(0.5),
+        of(0.95),
+        of(1.0)
     );
     app.close();
 }

@@ -82,7 +82,7 @@ fn add(waiting: &mut UiEvent, event: UiEvent) -> Option<UiEvent> {
             merge(calls, new, |a, b| a.id == b.id);
         }
         (UiEvent::Agents { agents }, UiEvent::Agents { agents: new }) => {
-            merge(agents, new, |a, b| a.id == b.id)
+            merge(agents, new, |a, b| a.id == b.id);
         }
         (UiEvent::Injections { injections }, UiEvent::Injections { injections: new }) => {
             merge(injections, new, |a, b| a.id == b.id);

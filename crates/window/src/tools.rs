@@ -84,8 +84,8 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
             json!({ "section": { "type": "string", "enum": Section::NAMES } }),
             wishes,
             |wishes, arguments| async move {
-                let section = arguments["section"].as_str().map_or(Ok(Section::Host), Section::named);
-                wishes.open(section.map_err(|()| format!("There are {}.", Section::NAMES.join(", ")))?).await?;
+                let section = arguments["section"].as_str().map_or(Some(Section::Host), Section::named);
+                wishes.open(section.ok_or_else(|| format!("There are {}.", Section::NAMES.join(", ")))?).await?;
                 Ok("The settings are open.".into())
             },
         ),

@@ -397,20 +397,18 @@ impl Section {
     /// What they are called where a brain asks for them.
     pub const NAMES: [&str; 6] = ["host", "audio", "persona", "brain", "appearance", "about"];
 
-    /// The section of that name.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn named(name: &str) -> Result<Self, ()> {
-        match name {
-            "host" => Ok(Self::Host),
-            "audio" => Ok(Self::Audio),
-            "persona" => Ok(Self::Persona),
-            "brain" => Ok(Self::Brain),
-            "appearance" => Ok(Self::Appearance),
-            "about" => Ok(Self::About),
-            _ => Err(()),
-        }
+    /// The section of that name, if there is one.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "host" => Self::Host,
+            "audio" => Self::Audio,
+            "persona" => Self::Persona,
+            "brain" => Self::Brain,
+            "appearance" => Self::Appearance,
+            "about" => Self::About,
+            _ => return None,
+        })
     }
 }
 
@@ -511,6 +509,7 @@ pub struct Snapshot {
 /// A change of the snapshot. Each carries a whole, so that applying one twice does no harm.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase", tag = "type")]
+#[allow(clippy::large_enum_variant, reason = "a batch holds few of them, and panels are exchanged rarely")]
 pub enum UiEvent {
     /// The call.
     Call {

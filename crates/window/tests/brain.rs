@@ -1,5 +1,10 @@
 //! Typing, with everybody who may answer: what the person gets, and what the panels show of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod shown;
 #[path = "../../brain/tests/stand_in/mod.rs"]
