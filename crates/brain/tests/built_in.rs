@@ -12,11 +12,12 @@ mod told;
 use std::sync::{Arc, Mutex};
 
 use brain::{
-    Brain, BuiltIn, Came, Canned, MemoryUse, Outcome, Tool, ToolState, Turn, What, built_in::Options,
+    Brain, BuiltIn, Came, Canned, MemoryUse, Outcome, Tool, ToolState, Turn, What,
+    built_in::{Options, search_conversations},
     tool::Calling,
 };
 use serde_json::{Value, json};
-use store::Memories;
+use store::{Archive, Conversation, History, Memories, Source, Speaker};
 use told::{Person, Told, all, next};
 
 /// A window that notes what it is asked to do.
@@ -188,6 +189,34 @@ async fn it_acts_with_the_tools_that_it_was_handed() {
     let told = house.ask("search for broken", Person::Rests).await;
     assert_eq!(told.answered().text, "That did not work. The history cannot be read.");
     assert_eq!(told.ended(), [("search_conversations", ToolState::Error, "The history cannot be read.")]);
+}
+
+#[tokio::test]
+async fn past_conversations_are_searched_where_they_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite3");
+    let tools = vec![search_conversations(Archive::at(&path))];
+    let brain = BuiltIn::new(Options { tools, ..Options::default() });
+    let ask = || async {
+        all(brain.begin(turn("find bread in our conversations", Came::Typed)), Person::Rests).await
+    };
+    assert_eq!(ask().await.answered().text, "Nothing was found.");
+    let (mut history, _) = History::open(&path).unwrap();
+    let said = store::Turn {
+        number: 0,
+        speaker: Speaker::Moshi,
+        source: Source::Spoken,
+        text: format!("The bread is in the oven. {}", "x".repeat(1_000)),
+        at_ms: 1,
+        open: false,
+        delivery: None,
+        note: None,
+    };
+    history.put(&Conversation { id: "kitchen".into(), started_ms: 1 }, &[said]).unwrap();
+    let told = ask().await;
+    let text = &told.answered().text;
+    assert!(text.contains(", Moshi: The bread is in the oven. x") && text.len() < 600, "{text}");
+    assert_eq!(told.memory(), [(MemoryUse::Read, 1)]);
 }
 
 #[tokio::test]
