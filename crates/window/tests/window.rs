@@ -9,7 +9,7 @@ use shown::{Host, PATIENCE, Shown};
 use store::{History, Paths, SettingsFile};
 use tokio::time::timeout;
 use window::SettingsPatch;
-use window::view::{EchoTestState, Phase, UiEvent};
+use window::view::{EchoTestState, Phase, Snapshot, UiEvent};
 
 fn patch(json: &str) -> SettingsPatch {
     serde_json::from_str(json).unwrap()
@@ -50,7 +50,9 @@ async fn what_is_typed_without_any_host_is_kept_and_there_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut shown = Shown::open(folder.path(), None).await;
     shown.window.send_text("remember the milk".into()).await.unwrap();
-    let typed = shown.shows(|now| now.turns.iter().any(|turn| turn.saved)).await;
+    let answered =
+        |now: &Snapshot| now.turns.len() == 2 && now.turns.iter().all(|turn| turn.saved && !turn.open);
+    let typed = shown.shows(answered).await;
     let refused = shown.window.send_text("x".repeat(4_001)).await.unwrap_err();
     assert_eq!(refused.code, "conversation.text_too_long");
     shown.close().await;
@@ -58,7 +60,7 @@ async fn what_is_typed_without_any_host_is_kept_and_there_again() {
     let (history, aside) = History::open(&Paths::below(folder.path()).history()).unwrap();
     assert_eq!(aside, None);
     let kept = history.turns(&typed.conversation_id, 10).unwrap();
-    assert_eq!(kept.len(), 1, "and nothing of what was refused");
+    assert_eq!(kept.len(), 2, "the turn and its answer, and nothing of what was refused");
     drop(history);
 
     let mut again = Shown::open(folder.path(), None).await;
@@ -91,7 +93,7 @@ async fn talking_without_a_host_says_what_is_missing_and_typing_goes_on() {
     let failed = shown.shows(|now| now.call.phase == Phase::Failed).await;
     assert_eq!(failed.call.problem.unwrap().code, "host.none");
     shown.window.send_text("still here".into()).await.unwrap();
-    shown.shows(|now| now.turns.len() == 1).await;
+    shown.shows(|now| now.turns.len() == 2).await;
     shown.close().await;
 }
 
