@@ -4,6 +4,7 @@
 //! host, sound, and the history. One task takes inputs in order, asks the machine what follows, and does it.
 
 mod answering;
+mod handle;
 mod history_writer;
 mod link;
 pub mod machine;
@@ -12,8 +13,9 @@ mod remembering;
 mod task;
 mod transcript;
 
+pub use handle::{Command, Event, Figures, Handle, Options, SoundSource, Thinker};
 pub use link::{BridgeNews, LinkFigures, LinkReading};
 pub use machine::{CallState, Host, Phase, Way};
 pub use problem::{Action, Problem};
-pub use task::{Command, Conversation, Event, Figures, Handle, Options, SoundSource, Thinker};
+pub use task::{Conversation, unix_ms};
 pub use transcript::ShownTurn;

@@ -3,7 +3,7 @@
 use brain::Came;
 use tokio::sync::mpsc;
 
-use crate::task::{Happening, Thinker};
+use crate::{handle::Thinker, task::Happening};
 
 /// Words that wait while the brain takes those before. Beyond that they are not sent: the history has them anyway.
 const WAITING: usize = 32;
@@ -26,7 +26,13 @@ impl Remembering {
                     continue;
                 };
                 let mut answer = thinker.brain.begin(turn);
-                while let Some(event) = answer.next().await {
+                loop {
+                    let event = tokio::select! {
+                        event = answer.next() => event,
+                        // The conversation has ended: a brain that is slow is not waited for.
+                        () = report.closed() => return,
+                    };
+                    let Some(event) = event else { break };
                     if report.send(Happening::Remembered(Box::new(event))).await.is_err() {
                         return;
                     }

@@ -3,34 +3,31 @@
 use std::{
     collections::HashMap,
     io,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use audio::{
-    ConnectSystem, DeviceId, DeviceList, Direction, Level, MicFrame, RouteStatus, Sound, SoundConfig,
-    SoundEvent, SoundFigures,
-};
+use audio::{Direction, MicFrame, Sound, SoundConfig, SoundEvent};
 use brain::{
-    Brain, Came, Decision, Reins,
+    Came, Reins,
     bridge::{self, Bridge},
 };
-use store::{SetAside, Turn};
+use store::Turn;
 use tokio::{
     runtime,
     sync::{mpsc, watch},
-    task::JoinHandle,
+    task::{AbortHandle, JoinHandle},
     time::{sleep_until, timeout},
 };
 
 use crate::{
+    handle::{Command, Event, Handle, Options, Shared, SoundSource, Thinker, locked},
     history_writer::{HistoryWriter, Written},
-    link::{self, BridgeNews, LinkFigures, LinkReading},
-    machine::{Ask, CallState, Effect, Host, Input, LinkEvent, Machine, Moment, Way},
+    link::{self, BridgeNews},
+    machine::{Ask, Effect, Host, Input, LinkEvent, Machine, Moment, Way},
     problem::{LinkError, Problem},
     remembering::Remembering,
-    transcript::{ShownTurn, resumed},
+    transcript::resumed,
 };
 
 /// Commands that wait for the task.
@@ -43,161 +40,6 @@ const MIC_FRAMES: usize = 25;
 const SOMEBODY: &str = "voice_user";
 /// How long the end may take: a close frame, and the last turns to disk.
 const END_LIMIT: Duration = Duration::from_secs(3);
-
-/// Connects to the sound system; called each time a call begins.
-pub type SoundSource = Box<dyn FnMut() -> ConnectSystem + Send + Sync>;
-
-/// What a conversation is made of.
-pub struct Options {
-    /// The history database; without one nothing is kept.
-    pub history: Option<PathBuf>,
-    /// Where sound comes from and goes to.
-    pub sound: SoundSource,
-    /// The devices to begin with.
-    pub devices: SoundConfig,
-    /// Who answers what is typed; without one it is only written down.
-    pub brain: Option<Thinker>,
-}
-
-/// Who answers what is typed.
-#[derive(Clone)]
-pub struct Thinker {
-    /// The brain.
-    pub brain: Arc<dyn Brain>,
-    /// The name under which it remembers the person.
-    pub person: String,
-    /// Whether a bridge answers in its place while a call goes through one. Somebody who is as good as what is behind the
-    /// bridge does not let it: no turn is answered twice.
-    pub yields: bool,
-}
-
-impl std::fmt::Debug for Thinker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Thinker").field("person", &self.person).finish_non_exhaustive()
-    }
-}
-
-/// What a person can ask of a conversation.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Begin a call, or say why not.
-    Talk(Result<Host, Problem>),
-    /// End the call.
-    Stop,
-    /// Mute or unmute.
-    Mute(bool),
-    /// Add a typed turn.
-    Type(String),
-    /// Begin a new conversation.
-    NewConversation,
-    /// Go on with this conversation, of which these are the last turns.
-    Resume(store::Conversation, Vec<Turn>),
-    /// Delete this conversation; where it goes on, a new one begins.
-    Delete(String),
-    /// Let somebody else answer from the next turn on.
-    Brain(Option<Thinker>),
-    /// Send the turn with this number again.
-    Retry(u64),
-    /// End the answer that is under way.
-    CancelAnswer,
-    /// Decide about a call that the brain wants to make.
-    Decide(Decision),
-    /// Choose a device, or follow the system's default.
-    Choose(Direction, Option<DeviceId>),
-}
-
-/// What a conversation tells.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// This conversation goes on, with these turns. The first event, and the one after a new conversation began.
-    Conversation {
-        /// Its id.
-        id: String,
-        /// Its last turns.
-        turns: Vec<Turn>,
-    },
-    /// The call changed.
-    Call(Box<CallState>),
-    /// Turns are new or changed.
-    Turns(Vec<ShownTurn>),
-    /// A direction's device changed.
-    Route(RouteStatus),
-    /// The list of devices changed.
-    Devices(DeviceList),
-    /// Turns cannot be kept, or can again.
-    Saving(Option<Problem>),
-    /// The history was broken and has been set aside.
-    HistorySetAside(SetAside),
-    /// The brain tells something, of a turn of the person's or while it remembers one of Moshi's.
-    Brain(Box<brain::Event>),
-    /// The bridge that the call goes through tells something beside the call.
-    Bridge(Box<BridgeNews>),
-    /// A conversation was deleted, or could not be.
-    Deleted(String, Result<(), Problem>),
-}
-
-/// Figures for eyes, now. Peaks are handed out once.
-#[derive(Debug, Clone, Default)]
-pub struct Figures {
-    /// Sound, while it is open.
-    pub sound: Option<SoundFigures>,
-    /// The link that is or was open last.
-    pub link: LinkReading,
-    /// Frames of the microphone that the link could not take.
-    pub mic_dropped: u64,
-    /// Peaks of the microphone since the last look, one for 20 ms, and its level.
-    pub microphone: (Vec<f32>, Level),
-    /// The same for what is played.
-    pub speaker: (Vec<f32>, Level),
-}
-
-/// A handle to a conversation. Cheap to clone; the conversation ends when all are gone.
-#[derive(Clone)]
-pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    sound: Mutex<Option<Sound>>,
-    link: Arc<LinkFigures>,
-    mic: Mutex<MicSlot>,
-}
-
-/// Where frames of the microphone go at the moment.
-#[derive(Default)]
-struct MicSlot {
-    link: Option<mpsc::Sender<MicFrame>>,
-    dropped: u64,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Handle {
-    /// Asks something of the conversation. Returns `false` when it has ended.
-    pub async fn send(&self, command: Command) -> bool {
-        self.commands.send(command).await.is_ok()
-    }
-
-    /// The figures, now.
-    #[must_use]
-    pub fn figures(&self) -> Figures {
-        let mic_dropped = locked(&self.shared.mic).dropped;
-        // Only looked at and never cloned: whoever holds it last waits for its threads.
-        let sound = locked(&self.shared.sound);
-        let sound = sound.as_ref();
-        Figures {
-            sound: sound.map(Sound::figures),
-            link: self.shared.link.read(),
-            mic_dropped,
-            microphone: sound.map(Sound::microphone_meter).unwrap_or_default(),
-            speaker: sound.map(Sound::speaker_meter).unwrap_or_default(),
-        }
-    }
-}
 
 /// A conversation's task.
 pub struct Conversation {
@@ -219,10 +61,18 @@ pub struct Conversation {
     through: Option<Through>,
     /// Whether it was told that this one answers.
     bridge_answers: bool,
-    /// What was asked last, and what holds it.
-    asked: Option<(u64, Reins)>,
+    /// What was asked last.
+    asked: Option<Asked>,
     /// Moshi's words on their way to the brain.
     to_remember: Remembering,
+}
+
+/// Something that was asked of the brain.
+struct Asked {
+    ask: u64,
+    reins: Reins,
+    /// Passes on what the brain tells. The turn ends with it.
+    passes_on: AbortHandle,
 }
 
 /// A bridge that a link goes through.
@@ -324,6 +174,10 @@ impl Conversation {
             }
         }
         self.step(Input::Stop).await;
+        // Nobody waits for an answer any more; its turn stays on disk as one that was sent.
+        if let Some(asked) = self.asked.take() {
+            asked.passes_on.abort();
+        }
         if timeout(END_LIMIT, self.settle(&mut happenings)).await.is_err() {
             tracing::warn!("the conversation did not end cleanly in time");
             self.history.leave();
@@ -499,13 +353,13 @@ impl Conversation {
                 Effect::Saving(problem) => self.tell(Event::Saving(problem)).await,
                 Effect::Ask(ask) => self.ask(*ask),
                 Effect::CancelAsk(ask) => {
-                    if let Some((_, reins)) = self.asked.as_ref().filter(|(asked, _)| *asked == ask) {
-                        reins.cancel();
+                    if let Some(asked) = self.asked.as_ref().filter(|asked| asked.ask == ask) {
+                        asked.reins.cancel();
                     }
                 }
                 Effect::Decide(ask, decision) => {
-                    if let Some((_, reins)) = self.asked.as_ref().filter(|(asked, _)| *asked == ask) {
-                        reins.decide(decision);
+                    if let Some(asked) = self.asked.as_ref().filter(|asked| asked.ask == ask) {
+                        asked.reins.decide(decision);
                     }
                 }
                 Effect::Remember(conversation, text) => {
@@ -551,8 +405,8 @@ impl Conversation {
             let turn = turn.inspect_err(|error| tracing::warn!(%error, "a turn cannot be asked")).ok()?;
             Some(thinker.brain.begin(turn.after(ask.before)))
         });
-        self.asked = begun.as_ref().map(|answer| (number, answer.reins()));
-        tokio::spawn(async move {
+        let reins = begun.as_ref().map(brain::Answer::reins);
+        let task = tokio::spawn(async move {
             if let Some(mut answer) = begun {
                 while let Some(event) = answer.next().await {
                     if inputs.send(Happening::Brain(number, Box::new(event))).await.is_err() {
@@ -562,6 +416,8 @@ impl Conversation {
             }
             let _ = inputs.send(Happening::Silent(number)).await;
         });
+        let passes_on = task.abort_handle();
+        self.asked = reins.map(|reins| Asked { ask: number, reins, passes_on });
     }
 
     fn open_sound(&mut self) {
@@ -661,7 +517,9 @@ impl Conversation {
     }
 }
 
-fn unix_ms() -> i64 {
+/// Now, in milliseconds since 1970.
+#[must_use]
+pub fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

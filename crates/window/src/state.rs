@@ -284,6 +284,8 @@ impl State {
         panels.brain.since_ms = now_ms;
         panels.memory_counts.editable = before.memory_counts.editable;
         panels.consciousness = before.consciousness;
+        // What is still told of the turn before has no place in them.
+        self.known.forget_turn();
         events.push(UiEvent::Panels { panels: panels.clone() });
     }
 

@@ -13,7 +13,7 @@ use brain::{
     What,
     mas::{News, ServiceToken, Watch},
 };
-use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource};
+use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource, unix_ms};
 use store::{Archive, HostKind, Secrets, SettingsError, SettingsFile};
 use tokio::{
     sync::mpsc,
@@ -458,9 +458,4 @@ fn sound_config(settings: &store::Settings) -> SoundConfig {
         output: settings.output_device.clone().map(DeviceId),
         muted: false,
     }
-}
-
-fn unix_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

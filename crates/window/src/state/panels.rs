@@ -38,6 +38,13 @@ pub(super) struct Known {
     turn: Option<uuid::Uuid>,
 }
 
+impl Known {
+    /// Whatever is told of the turn that the panel showed does not concern it any more.
+    pub(super) fn forget_turn(&mut self) {
+        self.turn = None;
+    }
+}
+
 /// The brain tells something. `live`: Moshi hears and speaks.
 pub(super) fn brain(panels: &mut Panels, known: &mut Known, event: &Event, live: bool, now_ms: i64) -> Told {
     let mut told = Told::default();
