@@ -10,6 +10,8 @@ mod shown;
 #[path = "../../brain/tests/stand_in/mod.rs"]
 mod stand_in;
 
+use std::time::Duration;
+
 use serde_json::json;
 use shown::{Host, Shown};
 use stand_in::{CHAT, Piece, Reply, STREAM, StandIn};
@@ -229,6 +231,26 @@ async fn an_answer_that_was_under_way_at_a_crash_is_shown_with_its_turn() {
     shown.window.cancel_answer().await.unwrap();
     let snapshot = shown.shows(|s| s.turns.len() == 2 && !s.turns[1].open).await;
     assert_eq!(snapshot.turns[1].note.as_deref(), Some("Not whole. You stopped it."));
+    shown.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_the_window_ends_the_turn_under_way_which_says_so_the_next_time() {
+    let mas = StandIn::start().await;
+    mas.reply(STREAM, Reply::events(vec![Piece::Hold]));
+    let folder = tempfile::tempdir().unwrap();
+    let mut shown = with_mas(folder.path(), &mas).await;
+    shown.window.send_text("Tell me.".into()).await.unwrap();
+    shown.shows(|s| s.turns.first().is_some_and(|turn| turn.delivery == Some(Delivery::Sent))).await;
+    shown.close().await;
+    // By itself the turn would end after 30 s.
+    let ended = tokio::time::timeout(Duration::from_secs(20), mas.connection_to_ended(STREAM)).await;
+    assert!(ended.is_ok(), "the turn goes on for nobody");
+    let mut shown = Shown::open(folder.path(), None).await;
+    let snapshot = shown.shows(|s| !s.turns.is_empty()).await;
+    let turn = &snapshot.turns[0];
+    assert_eq!(turn.delivery, Some(Delivery::Failed));
+    assert_eq!(turn.note.as_deref(), Some("MYCA Voice ended before an answer came."));
     shown.close().await;
 }
 

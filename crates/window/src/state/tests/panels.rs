@@ -232,6 +232,8 @@ fn another_conversation_has_panels_of_its_own_and_the_log_goes_on() {
     let panels = &state.snapshot().panels;
     assert_eq!((panels.brain.kind, panels.brain.place.as_str()), (BrainKind::Mas, "http://mas:8001"));
     assert!(panels.tools.is_empty() && panels.brain.turns == 0);
+    step(&mut state, told(1, token("late")), 500);
+    assert_eq!(state.snapshot().panels.brain.reply, "", "the turn before says nothing here any more");
     assert!(state.snapshot().log.entries.len() > logged);
 }
 
