@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use wire::bridge::FromBridge;
 
 pub use self::{
-    address::{BridgeAddress, BridgeAddressError},
+    address::BridgeAddress,
     capabilities::Capabilities,
     error::BridgeError,
     events::{BridgeEvent, Who},

@@ -21,7 +21,7 @@ use store::Memories;
 
 pub use self::{
     conversations::search_conversations,
-    model::{AddressError, ModelAddress, ModelOptions},
+    model::{ModelAddress, ModelOptions},
 };
 use self::{memory::Kept, model::Model};
 use crate::{Answer, Brain, Tool, Turn, interface::Teller, tool::Tools};

@@ -5,6 +5,7 @@
 //! never more than text. [`Mas`] asks an agent system over HTTP, and [`Bridge`] one that stands
 //! between Moshi and an agent system; [`BuiltIn`] needs nobody, and converses where it finds a language model.
 
+mod address;
 pub mod bounded;
 pub mod bridge;
 pub mod built_in;
@@ -16,6 +17,7 @@ pub mod sse;
 pub mod tool;
 mod turn;
 
+pub use address::{AddressError, AddressFault};
 pub use bridge::Bridge;
 pub use built_in::BuiltIn;
 pub use event::{

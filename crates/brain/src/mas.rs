@@ -32,7 +32,7 @@ use std::{
 use uuid::Uuid;
 
 pub use self::{
-    address::{AddressError, MasAddress},
+    address::MasAddress,
     ask::Wish,
     consciousness::Consciousness,
     error::MasError,

@@ -1,10 +1,7 @@
 //! What went wrong, for people: a stable code, a sentence that says what happened, and one that says what to do.
 
 use audio::{DeviceError, Direction};
-use brain::{
-    Failure,
-    bridge::{BridgeAddressError, BridgeError},
-};
+use brain::{AddressError, AddressFault, Failure, bridge::BridgeError};
 use net::ConnectError;
 use store::DatabaseError;
 use wire::ChatUrlError;
@@ -65,17 +62,17 @@ impl Problem {
 
     /// The address of a bridge cannot be used.
     #[must_use]
-    pub fn bridge_address(error: &BridgeAddressError) -> Self {
-        let (what, next) = match error {
-            BridgeAddressError::Empty => (
+    pub fn bridge_address(error: &AddressError) -> Self {
+        let (what, next) = match error.why() {
+            AddressFault::Empty => (
                 "No bridge is set up yet.".to_owned(),
                 "Enter the address of one in Settings; typing works meanwhile.",
             ),
-            BridgeAddressError::Secret => (
+            AddressFault::Secret => (
                 "The bridge's address holds more than host, port and path, which logs would keep.".to_owned(),
                 "Take the rest out of the address.",
             ),
-            BridgeAddressError::Invalid(_) | BridgeAddressError::Scheme(_) => (
+            AddressFault::Invalid(_) | AddressFault::Scheme { .. } => (
                 format!("The bridge's address cannot be used: {error}."),
                 "Write it like ws://127.0.0.1:8999 or wss://gpu.example.",
             ),

@@ -14,7 +14,7 @@ use std::{
 use net::{Client, HttpError, Kind, Limits, Response, Token};
 use serde_json::Value;
 
-pub use self::address::{AddressError, ModelAddress};
+pub use self::address::ModelAddress;
 pub(super) use self::{
     answer::{Assembled, Finish, WantedCall},
     error::ModelError,
