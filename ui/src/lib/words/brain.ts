@@ -2,7 +2,7 @@ import type { AgentState, BrainKind, BrainPanel, BrainState, Canned, Injection, 
 import type { ShapeName } from "$lib/ui/shapes";
 import { counted, milliseconds } from "./measure";
 import type { Figure } from "./latency";
-import { clockTime, minutes } from "./time";
+import { sinceWords } from "./time";
 
 type Shown = { shape: ShapeName; word: string };
 
@@ -25,9 +25,8 @@ export function answers(state: BrainState): boolean {
   return state === "thinking" || state === "waiting" || state === "streaming";
 }
 
-/** Whoever waits wants to know how long already; otherwise the time of day says more. */
 export function brainSince({ state, sinceMs }: BrainPanel, nowMs: number): string {
-  return answers(state) ? minutes(nowMs - sinceMs) : `since ${clockTime(sinceMs, nowMs)}`;
+  return sinceWords(sinceMs, nowMs, answers(state));
 }
 
 /** What is known of the last turn. What was not measured has no figure. */
@@ -68,9 +67,8 @@ export const INJECTION_STATES: Record<InjectionState, Shown> = {
 
 /** "1 queued, 2 spoken, 3 shown only"; what there is none of is not told. */
 export function injectionSum(injections: readonly Injection[]): string {
-  const states = Object.keys(INJECTION_STATES) as InjectionState[];
-  return states
-    .map((state) => ({ count: injections.filter((injection) => injection.state === state).length, word: INJECTION_STATES[state].word }))
+  return Object.entries(INJECTION_STATES)
+    .map(([state, { word }]) => ({ count: injections.filter((injection) => injection.state === state).length, word }))
     .filter(({ count }) => count > 0)
     .map(({ count, word }) => `${count} ${word.toLowerCase()}`)
     .join(", ");

@@ -1,5 +1,5 @@
 import type { Call, Latency, Stage } from "$lib/backend";
-import { milliseconds } from "./measure";
+import { amount, milliseconds } from "./measure";
 
 export const STAGE_WORDS: Record<Stage, string> = {
   microphone: "mic",
@@ -28,7 +28,7 @@ export function latencyFigures(latency: Latency): Figure[] {
     { name: "Jitter", value: milliseconds(latency.jitterMs), why: "How unevenly sound arrives." },
     {
       name: "Underruns",
-      value: `${latency.underruns} ${latency.underruns === 1 ? "time" : "times"}`,
+      value: amount(latency.underruns, "time"),
       why: "How often the buffer ran empty.",
     },
     { name: "Concealed", value: milliseconds(latency.concealedMs), why: "Sound made up where some was missing." },

@@ -14,6 +14,11 @@ export function counted(count: number): string {
   return COUNT.format(count);
 }
 
+/** "1 turn", "10,000 turns". */
+export function amount(count: number, one: string, many = `${one}s`): string {
+  return `${counted(count)} ${count === 1 ? one : many}`;
+}
+
 export function decibels(db: number): string {
   const whole = Math.round(db);
   if (whole <= -90) return "silent";

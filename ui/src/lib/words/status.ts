@@ -1,5 +1,5 @@
 import type { Light, LightId, LightState, NoticeLevel } from "$lib/backend";
-import { clockTime, minutes } from "./time";
+import { sinceWords } from "./time";
 
 export const LIGHT_NAMES: Record<LightId, string> = {
   microphone: "Microphone",
@@ -20,7 +20,6 @@ export const STATE_WORDS: Record<LightState, string> = {
 
 export const NOTICE_WORDS: Record<NoticeLevel, string> = { info: "Note", warning: "Warning", error: "Problem" };
 
-/** Whoever waits wants to know how long already; otherwise the time of day says more. */
-export function sinceWords(light: Light, nowMs: number): string {
-  return light.state === "waiting" ? minutes(nowMs - light.sinceMs) : `since ${clockTime(light.sinceMs, nowMs)}`;
+export function lightSince({ state, sinceMs }: Light, nowMs: number): string {
+  return sinceWords(sinceMs, nowMs, state === "waiting");
 }

@@ -17,6 +17,11 @@ export function minutes(durationMs: number): string {
   return hours > 0 ? `${hours}:${two(rest)}:${two(seconds % 60)}` : `${rest}:${two(seconds % 60)}`;
 }
 
+/** Whoever waits wants to know how long already; otherwise the time of day says more. */
+export function sinceWords(sinceMs: number, nowMs: number, waits: boolean): string {
+  return waits ? minutes(nowMs - sinceMs) : `since ${clockTime(sinceMs, nowMs)}`;
+}
+
 /** Like `minutes`, but rounded up: a countdown reaches 0:00 when it is over, not a second before. */
 export function countdown(untilMs: number, nowMs: number): string {
   return minutes(Math.ceil((untilMs - nowMs) / 1000) * 1000);

@@ -7,7 +7,7 @@ import { actionWord, PHASE_WORDS, phaseSentence } from "./call";
 import { selfCounts } from "./consciousness";
 import { latencyFigures, unmeasured } from "./latency";
 import { logLine } from "./log";
-import { counted, decibels, levelWord, meterShare, milliseconds } from "./measure";
+import { amount, counted, decibels, levelWord, meterShare, milliseconds } from "./measure";
 import { useWords } from "./memory";
 import { clockTime, countdown, minutes } from "./time";
 import { tookWords } from "./tools";
@@ -47,6 +47,11 @@ describe("figures", () => {
     expect(decibels(0)).toBe("0 dB");
     expect(decibels(-0.3)).toBe("0 dB");
     expect(decibels(-90)).toBe("silent");
+  });
+
+  test("what is counted has its word, for one and for many", () => {
+    expect([0, 1, 10_000].map((count) => amount(count, "turn"))).toEqual(["0 turns", "1 turn", "10,000 turns"]);
+    expect([1, 2].map((count) => amount(count, "memory", "memories"))).toEqual(["1 memory", "2 memories"]);
   });
 
   test("a level has a word and a share of the bar", () => {
