@@ -128,7 +128,7 @@ describe("what the brain remembers", () => {
     await openMemories(page);
     expect(await page.getByTestId("memory").count()).toBe(7);
     await picture(page, "memories-light");
-    await page.getByTestId("memory-search").fill("steep");
+    await page.getByTestId("memories-search").fill("steep");
     await expect.poll(() => page.getByTestId("memory").count()).toBe(1);
   });
 

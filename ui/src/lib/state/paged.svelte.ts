@@ -5,7 +5,7 @@ import type { Answer } from "./store.svelte";
 /** Between two letters of a search nobody wants an answer. */
 const PAUSE_MS = 200;
 
-type Page<T> = { items: T[]; total: number };
+export type Page<T> = { items: T[]; total: number };
 
 /** A list that is searched and comes in pages. Answers to a search that has changed meanwhile are not listened to. */
 export class Paged<T extends { id: string }> {
