@@ -147,7 +147,7 @@ describe("scrolling", () => {
       page.getByTestId("turns").evaluate((list) => {
         const top = list.getBoundingClientRect().top;
         const first = [...list.querySelectorAll("[data-testid=turn]")].find((row) => row.getBoundingClientRect().top >= top);
-        return `${first?.getAttribute("aria-posinset")} at ${Math.round((first?.getBoundingClientRect().top ?? 0) - top)}`;
+        return `${first?.parentElement?.getAttribute("aria-posinset")} at ${Math.round((first?.getBoundingClientRect().top ?? 0) - top)}`;
       });
     const before = await place();
     await say(page, "Something new");
