@@ -25,10 +25,7 @@ use tokio::{
     task::yield_now,
     time::{MissedTickBehavior, interval, timeout},
 };
-use tokio_tungstenite::tungstenite::{
-    self, Message, Utf8Bytes,
-    protocol::{CloseFrame, frame::coding::CloseCode},
-};
+use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
 use wire::{Frame, HostMetadata, Utf8Stream, close};
 
@@ -43,8 +40,8 @@ use crate::{machine::LinkEvent, problem::LinkError};
 const SILENCE: Duration = Duration::from_secs(10);
 /// How often the round trip is measured, once the session has started.
 const PING_EVERY: Duration = Duration::from_secs(2);
-/// How long the other side may take to answer a close frame.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// How long is read on where a message could not be sent.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(1);
 /// How long one message may take to leave. A connection that takes nothing for so long is dead.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of sound that are decoded in one go: with the leanest packets there are, 20 s.
@@ -105,7 +102,8 @@ pub(crate) async fn run(url: Url, setup: Setup) {
                 () = stopped(&mut stop) => None,
                 error = link.serve() => Some(error),
             };
-            link.close().await;
+            // The server frees its lock.
+            net::close(&mut link.socket).await;
             end
         }
         Err(error) => Some(error),
@@ -326,7 +324,7 @@ impl Link {
         match timeout(SEND_LIMIT, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             // The reason, if there is one, is read from the other direction.
-            Ok(Err(_)) => match timeout(CLOSE_LIMIT, self.last_words()).await {
+            Ok(Err(_)) => match timeout(LAST_WORDS_LIMIT, self.last_words()).await {
                 Ok(error) => Err(error),
                 Err(_) => Err(self.closed(None)),
             },
@@ -350,16 +348,6 @@ impl Link {
                 Some(Err(_)) | None => return self.closed(None),
             }
         }
-    }
-
-    /// Says goodbye, so that the server frees its lock, and waits for the answer a moment.
-    async fn close(&mut self) {
-        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
-        let goodbye = async {
-            let _ = self.socket.send(Message::Close(Some(frame))).await;
-            while let Some(Ok(_)) = self.socket.next().await {}
-        };
-        let _ = timeout(CLOSE_LIMIT, goodbye).await;
     }
 }
 

@@ -23,4 +23,4 @@ pub use origin::Origin;
 pub use response::{Kind, Response};
 pub use stream::Stream;
 pub use token::{Token, TokenError};
-pub use websocket::{Opening, WebSocket};
+pub use websocket::{Opening, WebSocket, close};

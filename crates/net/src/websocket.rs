@@ -1,18 +1,27 @@
-//! Opening a WebSocket over a connection.
+//! Opening a WebSocket over a connection, and closing it.
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use hyper::header::{HeaderName, HeaderValue};
 use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{self, client::IntoClientRequest, error::ProtocolError, protocol::WebSocketConfig},
+    tungstenite::{
+        self, Utf8Bytes,
+        client::IntoClientRequest,
+        error::ProtocolError,
+        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
+    },
 };
 
 use crate::{Origin, Stream, UpgradeError};
 
 /// How long a server may take to answer whether it opens one.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long the other side may take to answer a close frame.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// An open WebSocket.
 pub type WebSocket = WebSocketStream<Stream>;
@@ -48,6 +57,16 @@ pub(crate) async fn upgrade(
         Ok(Err(error)) => Err(translate(error)),
         Err(_) => Err(UpgradeError::Silent),
     }
+}
+
+/// Says goodbye, so that the server frees what it holds for us, and waits a moment for its answer.
+pub async fn close(socket: &mut WebSocket) {
+    let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
+    let goodbye = async {
+        let _ = socket.close(Some(frame)).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = timeout(CLOSE_LIMIT, goodbye).await;
 }
 
 fn translate(error: tungstenite::Error) -> UpgradeError {

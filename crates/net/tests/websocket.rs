@@ -10,13 +10,14 @@ mod server;
 
 use futures_util::{SinkExt, StreamExt};
 use net::{HeaderName, Opening, Token, UpgradeError};
-use server::{Does, Server, client};
-use tokio::net::TcpListener;
+use server::{Does, PATIENCE, Server, client};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_tungstenite::{
-    accept_hdr_async,
+    accept_async, accept_hdr_async,
     tungstenite::{
         Message,
         handshake::server::{ErrorResponse, Request, Response},
+        protocol::frame::coding::CloseCode,
     },
 };
 
@@ -65,4 +66,35 @@ async fn what_opens_none_is_told_apart() {
     assert!(matches!(error, UpgradeError::NotWebSocket(_)), "{error:?}");
     let error = client("http://no-such-host.invalid").open("/", &Opening::default()).await.unwrap_err();
     assert!(matches!(error, UpgradeError::Connect(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_goodbye_is_said_and_its_answer_awaited_but_not_for_long() {
+    for answers in [true, false] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = accept_async(stream).await.unwrap();
+            // What the client has not read yet is in front of the answer.
+            socket.send(Message::text("unread")).await.unwrap();
+            if !answers {
+                // It neither reads nor goes away.
+                std::future::pending::<()>().await;
+            }
+            let heard = socket.next().await.unwrap().unwrap();
+            let Message::Close(Some(frame)) = heard else { panic!("{heard:?}") };
+            assert_eq!(frame.code, CloseCode::Normal);
+            assert!(socket.next().await.is_none(), "the answer goes out, and the client lets go");
+        });
+        let client = client(&format!("http://{address}"));
+        let mut socket = client.open("/", &Opening::default()).await.unwrap();
+        timeout(PATIENCE, net::close(&mut socket)).await.expect("it comes back");
+        if answers {
+            assert!(socket.next().await.is_none(), "everything is read");
+            serving.await.unwrap();
+        } else {
+            serving.abort();
+        }
+    }
 }

@@ -13,10 +13,7 @@ use tokio::{
     sync::mpsc,
     time::{self, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
-use tokio_tungstenite::tungstenite::{
-    self, Message, Utf8Bytes,
-    protocol::{CloseFrame, frame::coding::CloseCode},
-};
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::CancellationToken;
 use wire::bridge::{FromBridge, Speaker, ToBridge, audio_to_bridge};
 
@@ -41,8 +38,8 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(40);
 /// How long one message may take to leave.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
-/// How long the other side may take to answer a close frame.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// How long is read on where a message could not be sent.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(1);
 /// How long a turn waits for a bridge to take words before it is told that it waits.
 const WAIT_UNTOLD: Duration = Duration::from_secs(1);
 /// A bridge that has said why it cannot go on closes. One that does not is left after this.
@@ -110,7 +107,7 @@ impl<'a> Session<'a> {
             Ok(never) => match never {},
             Err(end) => end,
         };
-        self.close().await;
+        net::close(&mut self.socket).await;
         if let (Some(turn), End::Failed(error)) = (self.turn.take(), &end) {
             let unread = matches!(error, BridgeError::NoMoshi { .. }) && !self.question_began;
             let asked = if unread { Asked::No } else { Asked::Perhaps };
@@ -371,18 +368,8 @@ impl<'a> Session<'a> {
                 }
             }
         };
-        let _ = timeout(CLOSE_LIMIT, rest).await;
+        let _ = timeout(LAST_WORDS_LIMIT, rest).await;
         self.over()
-    }
-
-    /// Says goodbye, so that the bridge frees its Moshi, and waits for the answer a moment.
-    async fn close(&mut self) {
-        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
-        let goodbye = async {
-            let _ = self.socket.send(Message::Close(Some(frame))).await;
-            while let Some(Ok(_)) = self.socket.next().await {}
-        };
-        let _ = timeout(CLOSE_LIMIT, goodbye).await;
     }
 }
 
