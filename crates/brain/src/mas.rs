@@ -13,7 +13,6 @@ mod consciousness;
 mod endpoint;
 mod error;
 mod feed;
-mod fields;
 mod found;
 mod http;
 mod memory_health;

@@ -7,7 +7,6 @@
 mod from_bridge;
 mod http;
 mod mas_event;
-mod object;
 mod to_bridge;
 
 use thiserror::Error;

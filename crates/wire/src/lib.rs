@@ -5,6 +5,8 @@
 
 pub mod bridge;
 mod chat_url;
+mod cut;
+mod fields;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -12,6 +14,8 @@ mod metadata;
 mod utf8;
 
 pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, chat_url};
+pub use cut::{CUT_MARK, cut};
+pub use fields::Fields;
 pub use frame::{Control, Frame, FrameError, close, limit};
 pub use metadata::{FrameTiming, HostMetadata, capability};
 pub use utf8::Utf8Stream;

@@ -1,8 +1,8 @@
 //! What stands in an answer of MAS.
 
 use serde_json::Value;
+use wire::Fields;
 
-use super::fields::Fields;
 use crate::{
     Canned,
     bounded::{NAME, REPLY, TEXT, cut},

@@ -21,8 +21,9 @@ use std::{
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::timeout_at};
 use url::form_urlencoded::byte_serialize;
+use wire::Fields;
 
-use super::{Inner, Mas, fields::Fields, found::Found, missing::Missing};
+use super::{Inner, Mas, found::Found, missing::Missing};
 use crate::{Turn, What};
 
 /// How long nothing is asked after a failure, and after MAS has had too many requests from anybody here.

@@ -1,8 +1,9 @@
 //! What MAS says of itself.
 
 use serde::Serialize;
+use wire::Fields;
 
-use super::{Mas, error::MasError, fields::Fields};
+use super::{Mas, error::MasError};
 use crate::bounded::{NAME, cut};
 
 /// How many emotions are taken, the strongest first.

@@ -7,9 +7,13 @@ use std::{
 };
 
 use serde_json::Value;
+use wire::Fields;
 
-use super::{Mas, error::MasError, fields::Fields, found::Found, missing::Missing};
-use crate::{What, bounded::ENTRIES};
+use super::{Mas, error::MasError, found::Found, missing::Missing};
+use crate::{
+    What,
+    bounded::{ENTRIES, NAME},
+};
 
 /// How far behind the last look the next one begins. MAS stamps entries by its own clock, which may differ from ours.
 const OVERLAP: Duration = Duration::from_mins(2);
@@ -112,7 +116,7 @@ impl Feed {
 
     /// Looks overlap, so entries come again. One without an id is known by all that it says.
     fn is_new(&mut self, list: &str, entry: &Value) -> bool {
-        let id = Fields::of(entry).and_then(|fields| fields.name(&["id", "event_id"]));
+        let id = Fields::of(entry).and_then(|fields| fields.name(&["id", "event_id"], NAME));
         let mut hasher = DefaultHasher::new();
         (list, id.unwrap_or_else(|| entry.to_string())).hash(&mut hasher);
         let hash = hasher.finish();

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 use uuid::Uuid;
+use wire::Fields;
 
-use super::fields::Fields;
 use crate::{
     AgentActivity, AgentState, Memory, MemoryUse, Notice, ToolCall, ToolState, What,
     bounded::{ENTRIES, NAME, TEXT},
@@ -87,7 +87,7 @@ impl Found {
             kind @ ("memory_write" | "memory_update") => {
                 self.memory(MemoryUse::Write, kind, fields.count("count").unwrap_or(1), said, found);
             }
-            _ if fields.name(&["agent_id", "agent_name", "agent"]).is_some() => {
+            _ if fields.name(&["agent_id", "agent_name", "agent"], NAME).is_some() => {
                 self.agent(entry, AgentState::Unknown, found);
             }
             kind => self.notice("mas.told", &format!("MAS tells of \"{}\".", shown(kind)), said, found),
@@ -138,7 +138,7 @@ impl Found {
             "tool_called" | "tool_call" => self.tool(action, ToolState::Success, now, found),
             "agent_routed" | "agent_invoked" => self.agent(action, AgentState::Invoked, found),
             "harness" => {
-                let route = fields.name(&["route"]).unwrap_or_else(|| "not said".into());
+                let route = fields.name(&["route"], NAME).unwrap_or_else(|| "not said".into());
                 let what = format!("The harness of MAS answered, by the route \"{}\".", shown(&route));
                 let sources = fields.get("sources").filter(|_| fields.is_filled("sources"));
                 let sources = sources.and_then(|_| fields.words(&["sources"], TEXT));
@@ -156,8 +156,9 @@ impl Found {
         if !self.takes(|found| &mut found.tools) {
             return;
         }
-        let name = fields.name(&["tool", "tool_name", "name", "source"]).unwrap_or_else(|| "unnamed".into());
-        let their_id = fields.name(&["id", "call_id", "tool_call_id"]);
+        let name =
+            fields.name(&["tool", "tool_name", "name", "source"], NAME).unwrap_or_else(|| "unnamed".into());
+        let their_id = fields.name(&["id", "call_id", "tool_call_id"], NAME);
         let state = match fields.text(&["status", "state"], NAME).as_deref() {
             Some("pending" | "queued") => ToolState::Pending,
             Some("running" | "started" | "processing" | "in_progress") => ToolState::Running,
@@ -213,8 +214,8 @@ impl Found {
         if !self.takes(|found| &mut found.agents) {
             return;
         }
-        let their_id = fields.name(&["agent_id", "id"]);
-        let name = fields.name(&["display_name", "agent_name", "name", "agent", "source"]);
+        let their_id = fields.name(&["agent_id", "id"], NAME);
+        let name = fields.name(&["display_name", "agent_name", "name", "agent", "source"], NAME);
         let word = fields.text(&["status", "state"], NAME);
         let state = match word.as_deref() {
             Some("invoked" | "started" | "pending") => AgentState::Invoked,
@@ -278,7 +279,7 @@ pub(super) fn pushed(message: &str) -> Option<What> {
         "agent_status" => found.agent(inner, AgentState::Unknown, &mut told),
         "memory_update" => {
             let inner = Fields::of(inner)?;
-            let kind = inner.name(&["kind", "operation", "action", "scope", "layer"]);
+            let kind = inner.name(&["kind", "operation", "action", "scope", "layer"], NAME);
             let used = match kind.as_deref() {
                 Some("read" | "recall" | "search" | "query") => MemoryUse::Read,
                 _ => MemoryUse::Write,

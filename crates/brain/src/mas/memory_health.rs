@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use wire::Fields;
 
-use super::{Mas, error::MasError, fields::Fields};
+use super::{Mas, error::MasError};
 use crate::bounded::NAME;
 
 /// How the memory of MAS is, in its own words. Whatever it does not say is none.

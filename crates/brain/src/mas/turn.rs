@@ -11,6 +11,7 @@ use net::{HttpError, Kind, Response};
 use serde_json::Value;
 use tokio::select;
 use tokio_util::sync::CancellationToken;
+use wire::Fields;
 
 use self::asking::Asked;
 use super::{
@@ -19,7 +20,6 @@ use super::{
     aside::{Answered, Asides},
     endpoint::Endpoint,
     error::MasError,
-    fields::Fields,
     found::Found,
 };
 use crate::{

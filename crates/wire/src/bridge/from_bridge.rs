@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BridgeMessageError, MasEvent, limit, object, object::Object};
+use super::{BridgeMessageError, MasEvent, limit, object};
+use crate::Fields;
 
 const HANDSHAKE: u8 = 0;
 const AUDIO: u8 = 1;
@@ -153,39 +154,39 @@ impl FromBridge {
     /// [`BridgeMessageError::TooLarge`] and [`BridgeMessageError::NoObject`].
     pub fn decode_text(message: &str) -> Result<Self, BridgeMessageError> {
         let value = object(message)?;
-        let object = Object::of(&value).ok_or(BridgeMessageError::NoObject)?;
+        let object = Fields::of(&value).ok_or(BridgeMessageError::NoObject)?;
         Ok(Self::read(object).unwrap_or(Self::Unknown))
     }
 
     /// None where what the message is about is missing.
-    fn read(object: Object<'_>) -> Option<Self> {
+    fn read(object: Fields<'_>) -> Option<Self> {
         Some(match object.get("type")?.as_str()? {
             "text" => {
                 let is_user = matches!(object.get("speaker").and_then(|s| s.as_str()), Some("user"));
                 let speaker = if is_user { Speaker::User } else { Speaker::Myca };
-                Self::Text { text: object.text("text")?, speaker }
+                Self::Text { text: object.verbatim("text")?, speaker }
             }
             "mas_event" => Self::Mas(MasEvent::read(object.object("event")?)),
             "history_loaded" => Self::HistoryLoaded {
                 turns: object.count("turns").unwrap_or_default(),
-                conversation_id: object.name(&["conversation_id"]),
+                conversation_id: object.name(&["conversation_id"], limit::NAME),
             },
             "barge_in" => Self::BargeIn,
-            "error" => Self::Error { message: object.words("message").unwrap_or_default() },
+            "error" => Self::Error { message: object.words(&["message"], limit::JSON).unwrap_or_default() },
             "bridge_ready" => Self::BridgeReady {
-                session_id: object.name(&["session_id"]),
+                session_id: object.name(&["session_id"], limit::NAME),
                 moshi_pending: object.flag("moshi_pending"),
                 local_stt_mode: object.flag("local_stt_mode"),
-                voice: object.name(&["voice"]),
-                voice_prompt: object.name(&["voice_prompt"]),
+                voice: object.name(&["voice"], limit::NAME),
+                voice_prompt: object.name(&["voice_prompt"], limit::NAME),
             },
             "moshi_ready" => Self::MoshiReady {
                 local_stt_mode: object.flag("local_stt_mode"),
-                voice: object.name(&["voice"]),
-                voice_prompt: object.name(&["voice_prompt"]),
+                voice: object.name(&["voice"], limit::NAME),
+                voice_prompt: object.name(&["voice_prompt"], limit::NAME),
             },
             "tts_stream_start" => Self::TtsStreamStart { packets: object.count("packets") },
-            "user_transcript" => Self::UserTranscript { text: object.text("text")? },
+            "user_transcript" => Self::UserTranscript { text: object.verbatim("text")? },
             "local_stt_status" => {
                 Self::LocalStt(match object.get("phase").and_then(|phase| phase.as_str()) {
                     Some("listening") => LocalStt::Listening { speech_frames: object.count("speech_frames") },
@@ -193,8 +194,10 @@ impl FromBridge {
                     _ => LocalStt::Other,
                 })
             }
-            "brain_response" => Self::BrainResponse { text: object.text("text")? },
-            "injection_ack" => Self::InjectionAck { injection_id: object.name(&["injection_id"]) },
+            "brain_response" => Self::BrainResponse { text: object.verbatim("text")? },
+            "injection_ack" => {
+                Self::InjectionAck { injection_id: object.name(&["injection_id"], limit::NAME) }
+            }
             _ => return None,
         })
     }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{BridgeMessageError, limit, object, object::Object};
+use super::{BridgeMessageError, limit, object};
+use crate::Fields;
 
 /// The answer to `GET /health`. A bridge always calls itself healthy, and its list of features is a constant, so neither
 /// is here.
@@ -48,18 +49,18 @@ impl Health {
     /// [`BridgeMessageError::TooLarge`] and [`BridgeMessageError::NoObject`].
     pub fn decode(document: &str) -> Result<Self, BridgeMessageError> {
         let value = object(document)?;
-        let object = Object::of(&value).ok_or(BridgeMessageError::NoObject)?;
+        let object = Fields::of(&value).ok_or(BridgeMessageError::NoObject)?;
         Ok(Self {
-            version: object.name(&["version"]),
+            version: object.name(&["version"], limit::NAME),
             moshi_available: object.flag("moshi_available"),
-            moshi_url: object.name(&["moshi_url"]),
-            mas_url: object.name(&["mas_url"]),
+            moshi_url: object.name(&["moshi_url"], limit::NAME),
+            mas_url: object.name(&["mas_url"], limit::NAME),
             persona_length: object.count("persona_length"),
             voice_store_connected: object.flag("voice_store_connected"),
             local_stt_mode: object.flag("local_stt_mode"),
             gpu: object.object("gpu_profile").map(|gpu| GpuProfile {
-                profile_id: gpu.name(&["profile_id"]),
-                name: gpu.name(&["gpu_name"]),
+                profile_id: gpu.name(&["profile_id"], limit::NAME),
+                name: gpu.name(&["gpu_name"], limit::NAME),
                 vram_total_gb: gpu.number("vram_total_gb"),
                 vram_free_gb: gpu.number("vram_free_gb"),
                 expected_step_ms: gpu.number("expected_step_ms"),
@@ -105,10 +106,10 @@ impl Session {
     /// [`BridgeMessageError::TooLarge`] and [`BridgeMessageError::NoObject`].
     pub fn decode(document: &str) -> Result<Option<Self>, BridgeMessageError> {
         let value = object(document)?;
-        let object = Object::of(&value).ok_or(BridgeMessageError::NoObject)?;
-        Ok(object.name(&["session_id"]).map(|session_id| Self {
+        let object = Fields::of(&value).ok_or(BridgeMessageError::NoObject)?;
+        Ok(object.name(&["session_id"], limit::NAME).map(|session_id| Self {
             session_id,
-            conversation_id: object.name(&["conversation_id"]),
+            conversation_id: object.name(&["conversation_id"], limit::NAME),
             history_count: object.count("history_count").unwrap_or_default(),
         }))
     }
@@ -137,13 +138,14 @@ impl History {
     /// [`BridgeMessageError::TooLarge`] and [`BridgeMessageError::NoObject`].
     pub fn decode(document: &str) -> Result<Self, BridgeMessageError> {
         let value = object(document)?;
-        let object = Object::of(&value).ok_or(BridgeMessageError::NoObject)?;
+        let object = Fields::of(&value).ok_or(BridgeMessageError::NoObject)?;
         // What was said in this session belongs into a list of its own, into which no known build puts anything.
-        let lists = [object.list("loaded_history"), object.list("transcript_history")];
+        let lists =
+            ["loaded_history", "transcript_history"].map(|list| object.list(list).unwrap_or_default());
         let turn = |value: &Value| {
-            let turn = Object::of(value)?;
-            let role = turn.name(&["role", "speaker"]).unwrap_or_default();
-            let content = turn.text("content").or_else(|| turn.text("text"))?;
+            let turn = Fields::of(value)?;
+            let role = turn.name(&["role", "speaker"], limit::NAME).unwrap_or_default();
+            let content = turn.verbatim("content").or_else(|| turn.verbatim("text"))?;
             Some(SessionTurn { role, content })
         };
         let mut turns: Vec<_> = lists.into_iter().flatten().filter_map(turn).collect();

@@ -1,6 +1,7 @@
 //! What the bridge tells of MAS.
 
-use super::object::Object;
+use super::limit;
+use crate::Fields;
 
 /// One `mas_event`.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,16 +97,16 @@ impl ToolStatus {
 }
 
 impl MasEvent {
-    pub(super) fn read(event: Object<'_>) -> Self {
+    pub(super) fn read(event: Fields<'_>) -> Self {
         // An older build has no data of its own and puts everything beside the type.
         let data = event.object("data").unwrap_or(event);
-        let kind = event.name(&["type"]).unwrap_or_default();
+        let kind = event.name(&["type"], limit::NAME).unwrap_or_default();
         let fact = match kind.as_str() {
             "tool_call" | "tool_result" => MasFact::ToolCall(BridgeToolCall {
-                id: data.name(&["id"]).or_else(|| event.name(&["id"])),
-                tool: data.name(&["tool", "tool_name", "name"]),
-                query: data.words("query"),
-                result: data.words("result").or_else(|| data.words("error")),
+                id: data.name(&["id"], limit::NAME).or_else(|| event.name(&["id"], limit::NAME)),
+                tool: data.name(&["tool", "tool_name", "name"], limit::NAME),
+                query: data.words(&["query"], limit::JSON),
+                result: data.words(&["result", "error"], limit::JSON),
                 status: ToolStatus::read(data.get("status").and_then(|status| status.as_str())),
                 duration_ms: data.number("duration").filter(|ms| *ms > 0.0),
             }),
@@ -116,18 +117,18 @@ impl MasEvent {
             "memory_read" => MasFact::Memory { reads: data.count("count").unwrap_or(1), writes: 0 },
             "memory_write" => MasFact::Memory { reads: 0, writes: data.count("count").unwrap_or(1) },
             "agent_invoke" | "agent_update" => MasFact::Agent {
-                id: data.name(&["agent_id"]),
-                name: data.name(&["agent_name", "name"]),
-                action: data.words("action"),
-                status: data.name(&["status"]),
+                id: data.name(&["agent_id"], limit::NAME),
+                name: data.name(&["agent_name", "name"], limit::NAME),
+                action: data.words(&["action"], limit::JSON),
+                status: data.name(&["status"], limit::NAME),
             },
-            "injection" => match data.text("content") {
+            "injection" => match data.verbatim("content") {
                 Some(content) => MasFact::Injection { content },
                 None => MasFact::Other { kind },
             },
             _ => MasFact::Other { kind },
         };
-        Self { fact, message: event.text("message") }
+        Self { fact, message: event.verbatim("message") }
     }
 }
 

@@ -3,7 +3,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::{BridgeMessageError, object, object::Object};
+use super::{BridgeMessageError, limit, object};
+use crate::Fields;
 
 const AUDIO: u8 = 1;
 
@@ -46,9 +47,9 @@ impl ToBridge {
     /// [`BridgeMessageError::TooLarge`] and [`BridgeMessageError::NoObject`].
     pub fn decode(message: &str) -> Result<Option<Self>, BridgeMessageError> {
         let value = object(message)?;
-        let object = Object::of(&value).ok_or(BridgeMessageError::NoObject)?;
+        let object = Fields::of(&value).ok_or(BridgeMessageError::NoObject)?;
         let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
-        let text = object.text("text").filter(|text| !text.trim().is_empty());
+        let text = object.text(&["text"], limit::JSON);
         Ok(match (kind, text) {
             ("inject_feedback", _) => {
                 object.object("injection").and_then(Injection::read).map(Self::InjectFeedback)
@@ -83,11 +84,11 @@ impl ToBridge {
 }
 
 impl Injection {
-    fn read(object: Object<'_>) -> Option<Self> {
+    fn read(object: Fields<'_>) -> Option<Self> {
         Some(Self {
-            id: object.name(&["id"]).unwrap_or_default(),
-            kind: object.name(&["type"]).unwrap_or_default(),
-            content: object.text("content").filter(|content| !content.trim().is_empty())?,
+            id: object.name(&["id"], limit::NAME).unwrap_or_default(),
+            kind: object.name(&["type"], limit::NAME).unwrap_or_default(),
+            content: object.text(&["content"], limit::JSON)?,
         })
     }
 }

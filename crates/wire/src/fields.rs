@@ -4,50 +4,62 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::bounded;
+use crate::cut;
 
 /// An object's fields. Names are given in snake_case and found in camelCase too.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a>(&'a Map<String, Value>);
+pub struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
     /// Of a value that is an object.
-    pub(super) fn of(value: &'a Value) -> Option<Self> {
+    #[must_use]
+    pub fn of(value: &'a Value) -> Option<Self> {
         value.as_object().map(Self)
     }
 
     /// A field that is there and not null.
-    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
         let there = |name: &str| self.0.get(name).filter(|value| !value.is_null());
         there(name).or_else(|| there(&camel(name)))
     }
 
-    /// The first of these fields that holds words.
-    pub(super) fn text(&self, names: &[&str], limit: usize) -> Option<String> {
+    /// Words as they came, with the white space around them; at least one character.
+    #[must_use]
+    pub fn verbatim(&self, name: &str) -> Option<String> {
+        self.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// The first of these fields that holds words, and not only white space, [`cut`] to so many bytes.
+    #[must_use]
+    pub fn text(&self, names: &[&str], limit: usize) -> Option<String> {
         let mut texts = names.iter().filter_map(|name| self.get(name)?.as_str());
-        texts.find(|text| !text.trim().is_empty()).map(|text| bounded::cut(text, limit))
+        texts.find(|text| !text.trim().is_empty()).map(|text| cut(text, limit))
     }
 
-    /// The first of these fields that holds anything, as words or else as JSON.
-    pub(super) fn words(&self, names: &[&str], limit: usize) -> Option<String> {
-        let value = names.iter().find_map(|name| self.get(name))?;
-        match value {
-            Value::String(text) => Some(bounded::cut(text, limit)),
-            other => Some(bounded::cut(&other.to_string(), limit)),
-        }
-    }
-
-    /// A name: words, or a number where an id is one.
-    pub(super) fn name(&self, names: &[&str]) -> Option<String> {
+    /// The first of these fields that holds anything but an empty text, as words or else as JSON, [`cut`] to so many
+    /// bytes.
+    #[must_use]
+    pub fn words(&self, names: &[&str], limit: usize) -> Option<String> {
         names.iter().find_map(|name| match self.get(name)? {
-            Value::String(text) if !text.trim().is_empty() => Some(bounded::cut(text, bounded::NAME)),
+            Value::String(text) => Some(cut(text, limit)).filter(|text| !text.is_empty()),
+            other => Some(cut(&other.to_string(), limit)),
+        })
+    }
+
+    /// The first of these fields that holds a name: words, [`cut`] to so many bytes, or a number where an id is one.
+    #[must_use]
+    pub fn name(&self, names: &[&str], limit: usize) -> Option<String> {
+        names.iter().find_map(|name| match self.get(name)? {
+            Value::String(text) if !text.trim().is_empty() => Some(cut(text, limit)),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         })
     }
 
     /// A number of things: a number, digits, or the length of a list.
-    pub(super) fn count(&self, name: &str) -> Option<u64> {
+    #[must_use]
+    pub fn count(&self, name: &str) -> Option<u64> {
         match self.get(name)? {
             Value::Number(number) => {
                 number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64))
@@ -58,23 +70,33 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.get(name)?.as_f64()
+    }
+
     /// A yes or no.
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<bool> {
         self.get(name)?.as_bool()
     }
 
     /// A list; its length is not bounded.
-    pub(super) fn list(&self, name: &str) -> Option<&'a [Value]> {
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<&'a [Value]> {
         self.get(name)?.as_array().map(Vec::as_slice)
     }
 
     /// An object.
-    pub(super) fn object(&self, name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<Self> {
         self.get(name).and_then(Self::of)
     }
 
     /// Whether a field is there and holds something: not an empty list, object or text.
-    pub(super) fn is_filled(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn is_filled(&self, name: &str) -> bool {
         match self.get(name) {
             Some(Value::Array(list)) => !list.is_empty(),
             Some(Value::Object(object)) => !object.is_empty(),
@@ -85,13 +107,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A duration in milliseconds.
-    pub(super) fn ms(&self, names: &[&str]) -> Option<Duration> {
+    #[must_use]
+    pub fn ms(&self, names: &[&str]) -> Option<Duration> {
         let ms = names.iter().find_map(|name| self.get(name)?.as_f64())?;
         Duration::try_from_secs_f64(ms / 1e3).ok()
     }
 
     /// The object's fields and their names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
@@ -116,7 +139,7 @@ mod tests {
     fn fields_are_found_in_both_cases_and_wrong_types_are_nothing() {
         let value = json!({
             "isConscious": true, "state": "focused", "thoughts_processed": "7", "list": [1, 2], "id": 5,
-            "none": null, "minus": -1, "text": " ", "half": 2.5, "duration": 1500, "huge": 1e300,
+            "none": null, "minus": -1, "text": " ", "empty": "", "long": "too many words", "half": 2.5, "duration": 1500, "huge": 1e300,
         });
         let fields = Fields::of(&value).unwrap();
         assert_eq!(fields.flag("is_conscious"), Some(true));
@@ -124,7 +147,14 @@ mod tests {
         assert_eq!(fields.text(&["text", "state"], 99).as_deref(), Some("focused"));
         assert_eq!(fields.text(&["list", "none", "missing"], 99), None);
         assert_eq!(fields.words(&["none", "list"], 99).as_deref(), Some("[1,2]"));
-        assert_eq!(fields.name(&["id"]).as_deref(), Some("5"));
+        assert_eq!(fields.words(&["empty", "id"], 99).as_deref(), Some("5"));
+        assert_eq!(fields.verbatim("text").as_deref(), Some(" "));
+        assert_eq!((fields.verbatim("empty"), fields.verbatim("id")), (None, None));
+        assert_eq!((fields.number("half"), fields.number("state")), (Some(2.5), None));
+        assert_eq!(fields.text(&["long"], 9).as_deref(), Some("too […]"));
+        assert_eq!(fields.words(&["long"], 9).as_deref(), Some("too […]"));
+        assert_eq!(fields.name(&["long"], 9).as_deref(), Some("too […]"));
+        assert_eq!(fields.name(&["id"], 99).as_deref(), Some("5"));
         assert_eq!(fields.count("thoughts_processed"), Some(7));
         assert_eq!(fields.count("list"), Some(2));
         assert_eq!(fields.count("half"), Some(2));
