@@ -174,6 +174,8 @@ describe("a panel", () => {
     await page.evaluate(() => script.send({ type: "tools", calls: script.scenes.manyTools(10_000, 40), total: 12_552 }));
     await page.getByText("tool_10039").waitFor();
     const list = page.getByTestId("tool-list");
+    const last = list.getByRole("listitem").last();
+    expect([await last.getAttribute("aria-posinset"), await last.getAttribute("aria-setsize")]).toEqual(["10000", "10000"]);
     await list.hover();
     await page.mouse.wheel(0, -400);
     await page.getByTestId("tool-list-newest").waitFor();
