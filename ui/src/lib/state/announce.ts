@@ -1,6 +1,6 @@
 import { PHASE_WORDS, phaseSentence } from "$lib/words/call";
 import { SPEAKER_NAMES } from "$lib/words/turn";
-import type { BrainPanel, ToolCall } from "$lib/backend";
+import type { BrainPanel, Problem, ToolCall } from "$lib/backend";
 import type { ViewEvent } from "./apply";
 import { isQuestion } from "./questions";
 import type { View } from "./view";
@@ -17,7 +17,7 @@ export function announcement(before: View, event: ViewEvent): string | null {
     case "call": {
       const { phase, problem } = event.call;
       if (phase === before.call.phase && problem?.code === before.call.problem?.code) return null;
-      const reason = problem ? `${problem.what} ${problem.next}` : phaseSentence(event.call);
+      const reason = problem ? sentences(problem) : phaseSentence(event.call);
       return `${PHASE_WORDS[phase]}. ${reason}`.trim();
     }
     case "turn": {
@@ -31,14 +31,14 @@ export function announcement(before: View, event: ViewEvent): string | null {
     case "notices": {
       const known = new Set(before.notices.map(({ id }) => id));
       const fresh = event.notices.filter(({ id }) => !known.has(id));
-      return fresh.length > 0 ? fresh.map(({ problem }) => `${problem.what} ${problem.next}`).join(" ") : null;
+      return fresh.length > 0 ? fresh.map(({ problem }) => sentences(problem)).join(" ") : null;
     }
     case "tools":
       return questions(before, event.calls);
     case "brain":
       return trouble(before.panels.brain, event.brain);
     case "refused":
-      return `${event.problem.what} ${event.problem.next}`;
+      return sentences(event.problem);
     default:
       return null;
   }
@@ -54,9 +54,13 @@ function questions(before: View, calls: ToolCall[]): string | null {
 }
 
 function trouble(before: BrainPanel, now: BrainPanel): string | null {
-  if (now.state === "failed" && before.state !== "failed" && now.problem) return `${now.problem.what} ${now.problem.next}`;
+  if (now.state === "failed" && before.state !== "failed" && now.problem) return sentences(now.problem);
   if (now.waitsUntilMs !== null && before.waitsUntilMs === null) return "The brain has had too many requests and waits.";
   return null;
+}
+
+function sentences({ what, next }: Problem): string {
+  return `${what} ${next}`;
 }
 
 function shortened(text: string): string {

@@ -27,7 +27,7 @@ export type Opening = { state: "loading" | "ready" } | { state: "failed"; proble
 /** How many entries were cut from the beginning of each list, as it had become too long for the window. */
 export type Cut = { tools: number; agents: number; memory: number; injections: number; log: number };
 
-export const NOTHING_CUT: Cut = { tools: 0, agents: 0, memory: 0, injections: 0, log: 0 };
+const NOTHING_CUT: Cut = { tools: 0, agents: 0, memory: 0, injections: 0, log: 0 };
 
 /** Everything the window shows. Only `apply` makes a new one. */
 export type View = Snapshot & {
