@@ -1,4 +1,4 @@
-use audio::{DeviceId, DeviceInfo, SoundFigures};
+use audio::{DeviceId, DeviceInfo, Direction, SoundFigures};
 use conversation::{CallState, LinkReading, ShownTurn};
 use std::time::Duration;
 
