@@ -81,7 +81,7 @@ async fn an_id_that_comes_in_every_turn_is_a_call_of_its_own_each_time_and_is_me
     server.release();
     let second = all(second).await;
     let ids = |told: &Told| {
-        let calls = told.calls();
+        let calls: Vec<_> = told.tools().collect();
         let [running, search, ended] = calls.as_slice() else { panic!("{calls:?}") };
         assert_eq!((running.state, ended.state), (ToolState::Running, ToolState::Success));
         assert_eq!((running.id, running.their_id.as_ref()), (ended.id, ended.their_id.as_ref()));
@@ -92,14 +92,7 @@ async fn an_id_that_comes_in_every_turn_is_a_call_of_its_own_each_time_and_is_me
     let ((id, theirs, asked), (other, theirs_too, asked_too)) = (ids(&first), ids(&second));
     assert!(id != other && theirs == theirs_too);
     assert_eq!((asked.as_deref(), asked_too.as_deref()), (Some("The first"), Some("The second")));
-    let memory: Vec<_> = second
-        .told
-        .iter()
-        .filter_map(
-            |what| if let What::Memory(memory) = what { Some((memory.used, memory.count)) } else { None },
-        )
-        .collect();
-    assert_eq!(memory, [(MemoryUse::Read, 2), (MemoryUse::Write, 1)]);
+    assert_eq!(second.memory(), [(MemoryUse::Read, "session", 2), (MemoryUse::Write, "session", 1)]);
     assert!(second.told.iter().any(|what| matches!(what, What::Agent(agent) if agent.name == "Lab")));
 }
 
@@ -138,7 +131,7 @@ async fn a_failed_question_and_an_empty_reply_are_failures_that_are_not_repeated
         let (bridge, _events) = connect(&server);
         let told = ask(&bridge, "Hello").await;
         assert_eq!((told.failed().code, told.failed().repeatable), ("bridge.no_answer", false));
-        assert_eq!(told.calls().last().unwrap().state, ToolState::Error);
+        assert_eq!(told.tools().last().unwrap().state, ToolState::Error);
         let told = ask(&bridge, "Hello").await;
         assert_eq!((told.failed().code, told.failed().repeatable), ("bridge.nothing", false));
         assert_eq!(server.model_calls(), 2);
@@ -202,7 +195,7 @@ async fn when_another_socket_takes_the_session_the_turn_ends_by_its_limit() {
     server.says("For the thief.");
     let told = ask(&bridge, "Hello").await;
     assert_eq!((told.failed().code, told.failed().repeatable), ("bridge.no_reply", false));
-    assert!(told.calls().is_empty(), "all of it went to the thief");
+    assert!(told.tools().next().is_none(), "all of it went to the thief");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use brain::{
 };
 use serde_json::{Value, json};
 use store::{Archive, Conversation, History, Memories, Source, Speaker};
-use told::{Person, Told, all, next};
+use told::{Person, Told, all_with, next};
 
 /// A window that notes what it is asked to do.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ fn house() -> House {
 
 impl House {
     async fn ask(&self, text: &str, person: Person) -> Told {
-        all(self.brain.begin(turn(text, Came::Typed)), person).await
+        all_with(self.brain.begin(turn(text, Came::Typed)), person).await
     }
 
     async fn says(&self, text: &str) -> String {
@@ -109,7 +109,7 @@ async fn what_it_is_told_to_remember_it_recalls() {
     let house = house();
     let told = house.ask("Please remember that my cat's name is Miso.", Person::Rests).await;
     assert_eq!(told.answered().text, "Remembered: \"my cat's name is Miso\".");
-    assert_eq!((told.asks(), told.memory()), (vec!["built-in"], vec![(MemoryUse::Write, 1)]));
+    assert_eq!((told.asks(), told.memory()), (vec!["built-in"], vec![(MemoryUse::Write, "memories", 1)]));
     let calls = told.tools().map(|call| (&*call.name, call.state, call.arguments.as_deref().unwrap()));
     let arguments = r#"{"text":"my cat's name is Miso"}"#;
     let expected = [ToolState::Pending, ToolState::Running, ToolState::Success];
@@ -122,7 +122,7 @@ async fn what_it_is_told_to_remember_it_recalls() {
     assert_eq!(house.remembered(), ["my cat's name is Miso"]);
     let told = house.ask("What's my cat's name?", Person::Rests).await;
     assert_eq!(told.answered().text, "This is remembered:\n- my cat's name is Miso");
-    assert_eq!(told.memory(), [(MemoryUse::Read, 1)]);
+    assert_eq!(told.memory(), [(MemoryUse::Read, "memories", 1)]);
     assert_eq!(
         house.says("What do you remember about my dog?").await,
         "Nothing is remembered about \"dog\"."
@@ -140,7 +140,7 @@ async fn it_asks_before_it_forgets() {
     assert_eq!(house.remembered().len(), 1);
     let told = house.ask("forget the cat", Person::Allows).await;
     assert_eq!(told.answered().text, "Forgotten: \"the cat is called Miso\".");
-    assert_eq!(told.memory(), [(MemoryUse::Read, 1), (MemoryUse::Write, 1)]);
+    assert_eq!(told.memory(), [(MemoryUse::Read, "memories", 1), (MemoryUse::Write, "memories", 1)]);
     assert_eq!(house.remembered(), Vec::<String>::new());
     assert_eq!(house.says("forget the cat").await, "I remember nothing about \"the cat\".");
 }
@@ -198,7 +198,7 @@ async fn past_conversations_are_searched_where_they_are_kept() {
     let tools = vec![search_conversations(Archive::at(&path))];
     let brain = BuiltIn::new(Options { tools, ..Options::default() });
     let ask = || async {
-        all(brain.begin(turn("find bread in our conversations", Came::Typed)), Person::Rests).await
+        all_with(brain.begin(turn("find bread in our conversations", Came::Typed)), Person::Rests).await
     };
     assert_eq!(ask().await.answered().text, "Nothing was found.");
     let (mut history, _) = History::open(&path).unwrap();
@@ -216,14 +216,15 @@ async fn past_conversations_are_searched_where_they_are_kept() {
     let told = ask().await;
     let text = &told.answered().text;
     assert!(text.contains(", Moshi: The bread is in the oven. x") && text.len() < 600, "{text}");
-    assert_eq!(told.memory(), [(MemoryUse::Read, 1)]);
+    assert_eq!(told.memory(), [(MemoryUse::Read, "conversations", 1)]);
 }
 
 #[tokio::test]
 async fn what_it_cannot_do_it_says() {
     let bare = BuiltIn::new(Options::default());
-    let says =
-        async |text| all(bare.begin(turn(text, Came::Typed)), Person::Rests).await.answered().text.clone();
+    let says = async |text| {
+        all_with(bare.begin(turn(text, Came::Typed)), Person::Rests).await.answered().text.clone()
+    };
     assert!(says("switch to dark mode").await.contains("needs the app's window"));
     assert!(says("remember that it rains").await.contains("cannot"));
     assert!(says("forget the rain").await.contains("cannot"));
@@ -243,7 +244,7 @@ async fn of_anything_else_it_says_that_there_is_no_model_and_offers_what_it_reme
         says.contains("\n- the train to Graz leaves at nine\n") && says.contains("Settings > Brain"),
         "{says}"
     );
-    assert_eq!(told.memory(), [(MemoryUse::Read, 1)]);
+    assert_eq!(told.memory(), [(MemoryUse::Read, "memories", 1)]);
     let told = house.ask("Why is the sky blue?", Person::Rests).await;
     assert!(!told.answered().text.contains("Graz"));
     assert_eq!(told.memory(), []);
@@ -251,7 +252,8 @@ async fn of_anything_else_it_says_that_there_is_no_model_and_offers_what_it_reme
 
 #[tokio::test]
 async fn what_moshi_says_is_not_answered() {
-    let told = all(house().brain.begin(turn("remember that I am Moshi", Came::Spoken)), Person::Rests).await;
+    let told =
+        all_with(house().brain.begin(turn("remember that I am Moshi", Came::Spoken)), Person::Rests).await;
     assert_eq!(told.told, [What::Done { outcome: Outcome::Remembered, left_out: 0 }]);
 }
 

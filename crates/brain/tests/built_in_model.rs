@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use stand_in::{Piece, Reply, StandIn};
 use store::Memories;
 use tokio::net::TcpListener;
-use told::{Person, Told, all, next};
+use told::{Person, Told, all_with, next};
 
 const MODELS: &str = "/v1/models";
 const CHAT: &str = "/v1/chat/completions";
@@ -95,7 +95,7 @@ async fn house() -> House {
 
 impl House {
     async fn ask(&self, text: &str, person: Person) -> Told {
-        all(self.brain.begin(turn(text)), person).await
+        all_with(self.brain.begin(turn(text)), person).await
     }
 
     fn remembered(&self) -> Vec<String> {
@@ -138,7 +138,7 @@ async fn words_are_told_as_they_come_and_thoughts_are_not() {
     let told = Told { told };
     let reply = told.answered();
     assert_eq!((&*reply.text, reply.provider.as_deref(), reply.whole), ("Hello.", Some("small"), true));
-    assert_eq!((told.asks(), told.notices().len()), (vec!["small"], 0));
+    assert_eq!((told.asks(), told.notice_codes().len()), (vec!["small"], 0));
     assert!(reply.first_token.unwrap() <= reply.latency);
     let request = &house.server.requests()[0];
     assert_eq!((&request.body["model"], &request.body["stream"]), (&json!("small"), &json!(true)));
@@ -170,7 +170,7 @@ async fn a_stream_may_be_cut_anywhere() {
     house.server.reply(CHAT, Reply::events(bytes(second)));
     let told = house.ask("Wie spät wird es?", Person::Rests).await;
     assert_eq!((&*told.answered().text, told.answered().whole), ("Moment, naïve 🦀\n\nSpäter.", true));
-    assert_eq!(told.notices(), Vec::<&str>::new());
+    assert_eq!(told.notice_codes(), Vec::<&str>::new());
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_model_uses_tools_and_asks_before_it_changes_something() {
     assert_eq!(told.answered().text, "I will note it.\n\nDone.");
     assert_eq!(told.questions(), ["Remember \"Miso is a cat\"?"]);
     assert_eq!(told.ended(), [("remember", ToolState::Success, "Remembered: \"Miso is a cat\".")]);
-    assert_eq!(told.memory(), [(MemoryUse::Write, 1)]);
+    assert_eq!(told.memory(), [(MemoryUse::Write, "memories", 1)]);
     assert_eq!(told.tools().next().unwrap().their_id.as_deref(), Some("id-0"));
     assert_eq!(house.remembered(), ["Miso is a cat"]);
     let messages = house.messages();
@@ -276,8 +276,9 @@ async fn what_was_said_and_what_is_remembered_go_along() {
         Said { role: Role::Person, text: "Hello".into() },
         Said { role: Role::Moshi, text: "Hi there.".into() },
     ];
-    let told = all(house.brain.begin(turn("When does the train leave?").after(said)), Person::Rests).await;
-    assert_eq!((&*told.answered().text, told.memory()), ("At nine.", vec![(MemoryUse::Read, 1)]));
+    let told =
+        all_with(house.brain.begin(turn("When does the train leave?").after(said)), Person::Rests).await;
+    assert_eq!((&*told.answered().text, told.memory()), ("At nine.", vec![(MemoryUse::Read, "memories", 1)]));
     let messages = house.messages();
     let roles: Vec<_> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["system", "user", "assistant", "user"]);
@@ -296,9 +297,13 @@ async fn a_model_without_tools_talks_and_plain_requests_still_act() {
         house.server.reply(CHAT, refuses(status, words));
         house.server.reply(CHAT, says(&["Blue."]));
         let told = house.ask("Which colour has the sky?", Person::Rests).await;
-        assert_eq!((&*told.answered().text, told.notices()), ("Blue.", vec!["model.no_tools"]), "{words}");
+        assert_eq!(
+            (&*told.answered().text, told.notice_codes()),
+            ("Blue.", vec!["model.no_tools"]),
+            "{words}"
+        );
         let told = house.ask("And the sea?", Person::Rests).await;
-        assert_eq!(told.notices(), Vec::<&str>::new(), "it is said once");
+        assert_eq!(told.notice_codes(), Vec::<&str>::new(), "it is said once");
         let offers: Vec<_> = house.server.requests().iter().map(|r| r.body.get("tools").is_some()).collect();
         assert_eq!(offers, [true, false, false]);
         let told = house.ask("remember that the sea is green", Person::Rests).await;
@@ -337,8 +342,8 @@ async fn a_server_that_was_set_up_and_cannot_be_asked_is_missed_and_the_grammar_
     for name in [None, Some("small".to_owned())] {
         let model = ModelOptions { address: Some(address.clone()), name, key: None };
         let brain = BuiltIn::new(Options { model: Some(model), ..Options::default() });
-        let told = all(brain.begin(turn("what time is it?")), Person::Rests).await;
-        assert_eq!(told.notices(), ["model.refused"]);
+        let told = all_with(brain.begin(turn("what time is it?")), Person::Rests).await;
+        assert_eq!(told.notice_codes(), ["model.refused"]);
         assert!(told.answered().text.starts_with("It is "));
         assert_eq!(told.answered().provider.as_deref(), Some("built-in"));
     }
@@ -354,7 +359,7 @@ async fn a_server_that_was_set_up_and_cannot_be_asked_is_missed_and_the_grammar_
             house_with(|address| ModelOptions { address: Some(address), ..ModelOptions::default() }).await;
         house.server.reply(MODELS, reply);
         let told = house.ask("hello", Person::Rests).await;
-        assert_eq!((told.notices(), told.outcome()), (vec![code], Outcome::Answered));
+        assert_eq!((told.notice_codes(), told.outcome()), (vec![code], Outcome::Answered));
     }
 }
 
@@ -411,14 +416,14 @@ async fn an_end_that_is_none_is_said() {
         let house = house().await;
         house.server.reply(CHAT, Reply::events([vec![words("Half")], last].concat()));
         let told = house.ask("Sing", Person::Rests).await;
-        assert_eq!((told.notices(), told.answered().whole), (vec![code], false));
+        assert_eq!((told.notice_codes(), told.answered().whole), (vec![code], false));
     }
     let house = house().await;
     let flood =
         format!("data: {}\n\n", json!({ "choices": [{ "delta": { "content": "la ".repeat(1_000) } }] }));
     house.server.reply(CHAT, Reply::events(vec![Piece::Forever(flood.into_bytes())]));
     let told = house.ask("Sing", Person::Rests).await;
-    assert_eq!((told.notices(), told.answered().whole), (vec!["model.long_reply"], false));
+    assert_eq!((told.notice_codes(), told.answered().whole), (vec!["model.long_reply"], false));
     assert!(told.answered().text.len() <= REPLY);
     house.server.connection_ended().await;
 }

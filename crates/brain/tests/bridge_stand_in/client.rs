@@ -1,14 +1,18 @@
 //! The client of a bridge as tests use it.
 
+#[path = "../told/mod.rs"]
+mod told;
+
 use std::time::Duration;
 
 use brain::{
-    Answer, Brain, Came, Failure, Outcome, Reply, ToolCall, Turn, What,
+    Brain, Came, Turn,
     bridge::{Bridge, BridgeAddress, BridgeEvent, BridgeEvents, BridgeVoice, Limits, Setup},
 };
 use tokio::time::timeout;
 
 use super::{Build, PATIENCE, StandIn};
+pub use told::{Told, all};
 
 pub const BUILDS: [Build; 4] = [Build::B1, Build::B2, Build::B3, Build::B3Local];
 /// A short one, for what never comes.
@@ -45,74 +49,8 @@ pub fn turn(text: &str) -> Turn {
     Turn::new("conversation-1", "ada", text, Came::Typed).unwrap()
 }
 
-/// All events of a turn, which hold what holds for every turn.
-pub async fn all(mut answer: Answer) -> Told {
-    let mut told = Vec::new();
-    while let Some(event) = timeout(PATIENCE, answer.next()).await.expect("something happens in time") {
-        assert_eq!((event.turn, event.number), (answer.turn(), told.len() as u64));
-        told.push(event.what);
-    }
-    let told = Told { told };
-    let ends = told.told.iter().filter(|what| matches!(what, What::Done { .. })).count();
-    assert!(ends == 1 && matches!(told.told.last(), Some(What::Done { .. })), "{told:?}");
-    let tokens: String = told
-        .told
-        .iter()
-        .filter_map(|what| if let What::Token { text } = what { Some(text.as_str()) } else { None })
-        .collect();
-    assert_eq!(
-        tokens,
-        told.reply().map(|reply| reply.text.clone()).unwrap_or_default(),
-        "the pieces are the whole"
-    );
-    told
-}
-
 pub async fn ask(bridge: &Bridge, text: &str) -> Told {
     all(bridge.begin(turn(text))).await
-}
-
-#[derive(Debug)]
-pub struct Told {
-    pub told: Vec<What>,
-}
-
-impl Told {
-    pub fn reply(&self) -> Option<&Reply> {
-        self.told.iter().find_map(|what| if let What::Reply(reply) = what { Some(reply) } else { None })
-    }
-
-    #[track_caller]
-    pub fn answered(&self) -> &Reply {
-        assert_eq!(self.outcome(), Outcome::Answered, "{self:?}");
-        self.reply().unwrap()
-    }
-
-    #[track_caller]
-    pub fn failed(&self) -> &Failure {
-        assert_eq!(self.outcome(), Outcome::Failed, "{self:?}");
-        self.told
-            .iter()
-            .find_map(|what| if let What::Error(error) = what { Some(error) } else { None })
-            .unwrap()
-    }
-
-    pub fn outcome(&self) -> Outcome {
-        let Some(What::Done { outcome, .. }) = self.told.last() else { unreachable!("`all` has looked") };
-        *outcome
-    }
-
-    pub fn left_out(&self) -> u64 {
-        let Some(What::Done { left_out, .. }) = self.told.last() else { unreachable!("`all` has looked") };
-        *left_out
-    }
-
-    pub fn calls(&self) -> Vec<&ToolCall> {
-        self.told
-            .iter()
-            .filter_map(|what| if let What::Tool(call) = what { Some(call) } else { None })
-            .collect()
-    }
 }
 
 /// The next event that is like this; what comes before it is left.

@@ -15,18 +15,20 @@ mod interfaces;
 mod stand_in;
 mod stream;
 mod token;
+#[path = "../told/mod.rs"]
+mod told;
 mod waits;
 mod watch;
 
 use std::time::Duration;
 
 use brain::{
-    Answer, Came, Event, Failure, Mas, MemoryUse, Notice, Outcome, Reply, Turn, What,
+    Came, Mas, Turn,
     mas::{Limits, MasAddress, ServiceToken},
 };
 use serde_json::{Value, json};
 use stand_in::{PATIENCE, StandIn};
-use tokio::time::timeout;
+use told::{Told, all, next};
 
 /// A short one, for what never comes.
 const SHORT: Duration = Duration::from_millis(200);
@@ -47,91 +49,6 @@ fn client(server: &StandIn, limits: Limits) -> Mas {
 
 fn turn(text: &str) -> Turn {
     Turn::new("conversation-1", "ada", text, Came::Typed).unwrap()
-}
-
-async fn next(answer: &mut Answer) -> Option<Event> {
-    timeout(PATIENCE, answer.next()).await.expect("something happens in time")
-}
-
-/// All events of a turn, which hold what holds for every turn.
-async fn all(mut answer: Answer) -> Told {
-    let mut told = Vec::new();
-    while let Some(event) = next(&mut answer).await {
-        assert_eq!(event.turn, answer.turn());
-        assert_eq!(event.number, told.len() as u64);
-        told.push(event.what);
-    }
-    assert!(matches!(told.last(), Some(What::Done { .. })), "the end is told: {told:?}");
-    let ends = told.iter().filter(|what| matches!(what, What::Done { .. })).count();
-    let replies = told.iter().filter(|what| matches!(what, What::Reply(_))).count();
-    assert!(ends == 1 && replies <= 1, "{told:?}");
-    let tokens: String = told
-        .iter()
-        .filter_map(|what| match what {
-            What::Token { text } => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    let told = Told { told };
-    if let Some(reply) = told.reply() {
-        assert_eq!(tokens, reply.text, "the pieces are the whole");
-    } else {
-        assert_eq!(tokens, "", "no piece is without a reply");
-    }
-    told
-}
-
-#[derive(Debug)]
-struct Told {
-    told: Vec<What>,
-}
-
-impl Told {
-    fn reply(&self) -> Option<&Reply> {
-        self.told.iter().find_map(|what| if let What::Reply(reply) = what { Some(reply) } else { None })
-    }
-
-    #[track_caller]
-    fn answered(&self) -> &Reply {
-        assert_eq!(self.outcome(), Outcome::Answered, "{self:?}");
-        self.reply().unwrap()
-    }
-
-    #[track_caller]
-    fn failed(&self) -> &Failure {
-        assert_eq!(self.outcome(), Outcome::Failed, "{self:?}");
-        self.told
-            .iter()
-            .find_map(|what| if let What::Error(error) = what { Some(error) } else { None })
-            .unwrap()
-    }
-
-    fn outcome(&self) -> Outcome {
-        let Some(What::Done { outcome, .. }) = self.told.last() else { unreachable!("`all` has looked") };
-        *outcome
-    }
-
-    fn left_out(&self) -> u64 {
-        let Some(What::Done { left_out, .. }) = self.told.last() else { unreachable!("`all` has looked") };
-        *left_out
-    }
-
-    fn notices(&self) -> Vec<&Notice> {
-        self.told
-            .iter()
-            .filter_map(|what| if let What::Notice(notice) = what { Some(notice) } else { None })
-            .collect()
-    }
-
-    fn notice_codes(&self) -> Vec<&str> {
-        self.notices().iter().map(|notice| notice.code).collect()
-    }
-
-    fn memory(&self) -> Vec<(MemoryUse, &str, u64)> {
-        let memory =
-            self.told.iter().filter_map(|what| if let What::Memory(m) = what { Some(m) } else { None });
-        memory.map(|memory| (memory.used, memory.kind.as_str(), memory.count)).collect()
-    }
 }
 
 fn chat_answer() -> Value {

@@ -1,10 +1,13 @@
 //! What was told of a turn, to look at.
 #![allow(dead_code, unreachable_pub, reason = "several test programs share it, and none needs all of it")]
 
-use brain::{Answer, Event, Failure, MemoryUse, Outcome, Reply, ToolCall, ToolState, What};
+use std::time::Duration;
+
+use brain::{Answer, Event, Failure, MemoryUse, Notice, Outcome, Reply, ToolCall, ToolState, What};
 use tokio::time::timeout;
 
-use crate::stand_in::PATIENCE;
+/// Longer than anything takes on any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn next(answer: &mut Answer) -> Option<Event> {
     timeout(PATIENCE, answer.next()).await.expect("something happens in time")
@@ -20,18 +23,33 @@ pub enum Person {
 }
 
 /// All events of a turn, which hold what holds for every turn.
-pub async fn all(mut answer: Answer, person: Person) -> Told {
+pub async fn all(answer: Answer) -> Told {
+    take(answer, |_, call| assert_eq!(call.question, None, "nobody is asked")).await
+}
+
+/// The same of a turn that calls tools of ours, and asks a person whether it may.
+pub async fn all_with(answer: Answer, person: Person) -> Told {
+    let told = take(answer, |answer, call| {
+        let Some(question) = &call.question else { return };
+        assert_eq!(call.state, ToolState::Pending);
+        let allowed = match person {
+            Person::Allows => true,
+            Person::Refuses => false,
+            Person::Rests => panic!("the person is asked: {question}"),
+        };
+        answer.reins().decide(brain::Decision { call: call.id, allowed });
+    });
+    let told = told.await;
+    told.tools_hold();
+    told
+}
+
+async fn take(mut answer: Answer, call: impl Fn(&Answer, &ToolCall)) -> Told {
     let mut told = Vec::new();
     while let Some(event) = next(&mut answer).await {
         assert_eq!((event.turn, event.number), (answer.turn(), told.len() as u64));
-        if let What::Tool(ToolCall { id, question: Some(question), state, .. }) = &event.what {
-            assert_eq!(*state, ToolState::Pending);
-            let allowed = match person {
-                Person::Allows => true,
-                Person::Refuses => false,
-                Person::Rests => panic!("the person is asked: {question}"),
-            };
-            answer.reins().decide(brain::Decision { call: *id, allowed });
+        if let What::Tool(tool) = &event.what {
+            call(&answer, tool);
         }
         told.push(event.what);
     }
@@ -59,6 +77,10 @@ impl Told {
             .filter_map(|what| if let What::Token { text } = what { Some(&**text) } else { None });
         let reply = self.reply().map_or("", |reply| &reply.text);
         assert_eq!(tokens.collect::<String>(), reply, "the pieces are the whole");
+    }
+
+    /// What holds for calls of tools that are ours.
+    fn tools_hold(&self) {
         for call in self.tools() {
             let states: Vec<_> =
                 self.tools().filter(|other| other.id == call.id).map(|call| call.state).collect();
@@ -111,18 +133,21 @@ impl Told {
             .collect()
     }
 
-    pub fn notices(&self) -> Vec<&str> {
+    pub fn notices(&self) -> Vec<&Notice> {
         self.told
             .iter()
-            .filter_map(|what| if let What::Notice(notice) = what { Some(notice.code) } else { None })
+            .filter_map(|what| if let What::Notice(notice) = what { Some(notice) } else { None })
             .collect()
     }
 
-    pub fn memory(&self) -> Vec<(MemoryUse, u64)> {
-        self.told
-            .iter()
-            .filter_map(|what| if let What::Memory(m) = what { Some((m.used, m.count)) } else { None })
-            .collect()
+    pub fn notice_codes(&self) -> Vec<&str> {
+        self.notices().iter().map(|notice| notice.code).collect()
+    }
+
+    pub fn memory(&self) -> Vec<(MemoryUse, &str, u64)> {
+        let memory =
+            self.told.iter().filter_map(|what| if let What::Memory(m) = what { Some(m) } else { None });
+        memory.map(|memory| (memory.used, memory.kind.as_str(), memory.count)).collect()
     }
 
     pub fn tools(&self) -> impl Iterator<Item = &ToolCall> {
