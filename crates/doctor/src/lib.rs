@@ -1,0 +1,1 @@
+//! What can run Moshi on a machine, and why not.

@@ -1,0 +1,1 @@
+//! Where Moshi is, and the way to it.

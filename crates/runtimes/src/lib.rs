@@ -1,0 +1,1 @@
+//! Moshi as a local process.
