@@ -14,10 +14,17 @@ use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use crate::set_aside::{SetAside, set_aside};
+use crate::{
+    HostPlace, HostProfile, LocalSetup,
+    set_aside::{SetAside, set_aside},
+};
 
 /// Version of the layout below. A later program may write a higher one; what can be read of it is read.
 const VERSION: u64 = 1;
+/// Hosts that are read at most.
+const MOST_HOSTS: usize = 100;
+/// The id of a host that came from a file of a version that knew only one.
+const FIRST_HOST: &str = "first";
 /// A settings file larger than this is not one of ours.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -34,25 +41,24 @@ pub enum Theme {
     Dark,
 }
 
-/// What stands at the host's address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HostKind {
-    /// A Moshi server.
-    #[default]
-    Moshi,
-    /// A PersonaPlex Bridge, which has a Moshi of its own.
-    Bridge,
-}
-
 /// What a person can set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Address of the host, as typed. Empty: none is set up.
-    pub host_address: String,
-    /// What stands there.
-    pub host_kind: HostKind,
+    /// Where Moshi can be, in order of preference.
+    pub hosts: Vec<HostProfile>,
+    /// The id of the host that is called.
+    pub host: Option<String>,
+    /// Whether the next host in the list is called where that one does not answer.
+    pub use_next_host: bool,
+    /// How Moshi is started on this computer.
+    pub local: LocalSetup,
+    /// Where models are downloaded from. Empty: Hugging Face.
+    pub model_endpoint: String,
+    /// Folders with models that the person pointed to.
+    pub imported_models: Vec<PathBuf>,
+    /// Whether the first screen was left.
+    pub welcomed: bool,
     /// How long to wait for the host's handshake, in seconds.
     pub handshake_limit_s: u32,
     /// Who Moshi is to be. Empty: the default persona.
@@ -79,8 +85,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            host_address: String::new(),
-            host_kind: HostKind::default(),
+            hosts: Vec::new(),
+            host: None,
+            use_next_host: true,
+            local: LocalSetup::default(),
+            model_endpoint: String::new(),
+            imported_models: Vec::new(),
+            welcomed: false,
             handshake_limit_s: 240,
             persona: String::new(),
             voice: String::new(),
@@ -147,8 +158,12 @@ impl SettingsFile {
     /// # Errors
     /// [`SettingsError::Write`], for a full disk or a folder that cannot be written.
     pub fn set(&mut self, settings: Settings) -> Result<(), SettingsError> {
+        let unread = unread_hosts(&self.raw);
         if let Ok(Value::Object(map)) = serde_json::to_value(&settings) {
             self.raw.extend(map);
+        }
+        if let Some(Value::Array(hosts)) = self.raw.get_mut("hosts") {
+            hosts.extend(unread);
         }
         let version = self.raw.get("version").and_then(Value::as_u64).unwrap_or(0).max(VERSION);
         self.raw.insert("version".to_owned(), version.into());
@@ -189,9 +204,15 @@ fn known(raw: &Map<String, Value>) -> Settings {
         })
     }
     let default = Settings::default();
+    let hosts = hosts(raw);
     Settings {
-        host_address: value(raw, "host_address", default.host_address),
-        host_kind: value(raw, "host_kind", default.host_kind),
+        host: value(raw, "host", default.host).or_else(|| hosts.first().map(|host| host.id.clone())),
+        hosts,
+        use_next_host: value(raw, "use_next_host", default.use_next_host),
+        local: value(raw, "local", default.local),
+        model_endpoint: value(raw, "model_endpoint", default.model_endpoint),
+        imported_models: value(raw, "imported_models", default.imported_models),
+        welcomed: value(raw, "welcomed", default.welcomed),
         handshake_limit_s: value(raw, "handshake_limit_s", default.handshake_limit_s).clamp(5, 3_600),
         persona: value(raw, "persona", default.persona),
         voice: value(raw, "voice", default.voice),
@@ -203,6 +224,40 @@ fn known(raw: &Map<String, Value>) -> Settings {
         model: value(raw, "model", default.model),
         person: value(raw, "person", default.person),
     }
+}
+
+/// Hosts that this version cannot read; a later one may have written them.
+fn unread_hosts(raw: &Map<String, Value>) -> Vec<Value> {
+    let Some(Value::Array(hosts)) = raw.get("hosts") else { return Vec::new() };
+    let unread = hosts.iter().filter(|host| HostProfile::deserialize(*host).is_err());
+    unread.take(MOST_HOSTS).cloned().collect()
+}
+
+/// The hosts, each by itself. Before there were several, the file had one address.
+fn hosts(raw: &Map<String, Value>) -> Vec<HostProfile> {
+    if let Some(Value::Array(hosts)) = raw.get("hosts") {
+        let read = hosts.iter().filter_map(|host| {
+            HostProfile::deserialize(host)
+                .inspect_err(
+                    |error| tracing::warn!(%error, "a host in the settings cannot be read and is left out"),
+                )
+                .ok()
+        });
+        return read.take(MOST_HOSTS).collect();
+    }
+    let text = |key: &str| raw.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let address = text("host_address");
+    if address.is_empty() {
+        return Vec::new();
+    }
+    let place = if text("host_kind") == "bridge" {
+        HostPlace::Bridge { address: address.clone() }
+    } else {
+        HostPlace::Moshi { address: address.clone() }
+    };
+    let id = FIRST_HOST.to_owned();
+    // It was called before without asking whether it may be unencrypted.
+    vec![HostProfile { id, name: address, place, pin: None, plain: true, measured: None }]
 }
 
 #[cfg(test)]
@@ -219,12 +274,17 @@ mod tests {
         let path = folder.path().join("deep/settings.json");
         let (mut file, aside) = SettingsFile::open(&path);
         assert_eq!((file.get(), aside), (&Settings::default(), None));
-        let settings = Settings {
-            host_address: "h:1".into(),
-            host_kind: HostKind::Bridge,
-            theme: Theme::Dark,
-            ..Settings::default()
+        let place = HostPlace::Ssh { target: "me@gpu".into(), port: Some(22), remote_port: 8998 };
+        let host = HostProfile {
+            id: "7".into(),
+            name: "gpu".into(),
+            place,
+            pin: None,
+            plain: false,
+            measured: None,
         };
+        let settings =
+            Settings { hosts: vec![host], host: Some("7".into()), theme: Theme::Dark, ..Settings::default() };
         file.set(settings.clone()).unwrap();
         assert_eq!(SettingsFile::open(&path).0.get(), &settings);
     }
@@ -251,6 +311,34 @@ mod tests {
         assert_eq!(aside, None);
         let expected = Settings { persona: "kept".into(), ..Settings::default() };
         assert_eq!(file.get(), &expected);
+    }
+
+    #[test]
+    fn the_one_address_of_earlier_versions_becomes_a_host() {
+        let folder = folder();
+        let path = folder.path().join("settings.json");
+        fs::write(&path, r#"{"host_address":"gpu:1","host_kind":"bridge"}"#).unwrap();
+        let (mut file, _) = SettingsFile::open(&path);
+        let [host] = &file.get().hosts[..] else { panic!("{:?}", file.get()) };
+        assert_eq!(host.place, HostPlace::Bridge { address: "gpu:1".into() });
+        assert_eq!(file.get().host.as_deref(), Some(host.id.as_str()), "it is the one that is called");
+        file.set(Settings { hosts: Vec::new(), host: None, ..file.get().clone() }).unwrap();
+        assert_eq!(SettingsFile::open(&path).0.get().hosts, [], "a host that was deleted does not come back");
+    }
+
+    #[test]
+    fn one_odd_host_does_not_cost_the_others() {
+        let folder = folder();
+        let path = folder.path().join("settings.json");
+        let hosts = r#"{"hosts":[{"id":"a"},7,{"id":"b","place":{"kind":"this_computer"}}],"host":"b"}"#;
+        fs::write(&path, hosts).unwrap();
+        let (mut file, _) = SettingsFile::open(&path);
+        let [host] = &file.get().hosts[..] else { panic!("{:?}", file.get()) };
+        assert_eq!((host.id.as_str(), &host.place), ("b", &HostPlace::ThisComputer));
+        file.set(file.get().clone()).unwrap();
+        let raw: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let hosts = raw["hosts"].as_array().unwrap();
+        assert_eq!(hosts.len(), 3, "what only another version can read is kept: {hosts:?}");
     }
 
     #[test]
