@@ -105,7 +105,21 @@ impl Client {
     /// # Errors
     /// [`HttpError::Connect`] as long as nothing was sent.
     pub async fn get(&self, target: &str, limits: Limits) -> Result<Response, HttpError> {
-        self.ask(Method::GET, target, None, limits).await
+        self.ask(Method::GET, target, &[], None, limits).await
+    }
+
+    /// The same with headers of its own, such as a range. They replace those of that name that each request has; those
+    /// with the token stay.
+    ///
+    /// # Errors
+    /// [`HttpError::Connect`] as long as nothing was sent.
+    pub async fn get_with(
+        &self,
+        target: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        limits: Limits,
+    ) -> Result<Response, HttpError> {
+        self.ask(Method::GET, target, headers, None, limits).await
     }
 
     /// Sends a POST of JSON and waits for the head of the answer. `target`: path and query.
@@ -118,7 +132,7 @@ impl Client {
         json: impl Into<Bytes>,
         limits: Limits,
     ) -> Result<Response, HttpError> {
-        self.ask(Method::POST, target, Some(json.into()), limits).await
+        self.ask(Method::POST, target, &[], Some(json.into()), limits).await
     }
 
     /// Opens a WebSocket. `target`: path and query.
@@ -134,11 +148,12 @@ impl Client {
         &self,
         method: Method,
         target: &str,
+        headers: &[(HeaderName, HeaderValue)],
         json: Option<Bytes>,
         limits: Limits,
     ) -> Result<Response, HttpError> {
         let deadline = Instant::now() + limits.whole;
-        let request = self.request(method, target, json)?;
+        let request = self.request(method, target, headers, json)?;
         let late = |_| ConnectError::NoAnswer(limits.whole);
         let stream = timeout_at(deadline, connect(&self.origin, None)).await.map_err(late)??;
         let first = stream.first_byte();
@@ -154,6 +169,7 @@ impl Client {
         &self,
         method: Method,
         target: &str,
+        own: &[(HeaderName, HeaderValue)],
         json: Option<Bytes>,
     ) -> Result<Request<Full<Bytes>>, HttpError> {
         let mut request = Request::builder()
@@ -165,8 +181,10 @@ impl Client {
         if json.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
+        if let Some(headers) = request.headers_mut() {
+            for (name, value) in own.iter().chain(&self.headers) {
+                headers.insert(name, value.clone());
+            }
         }
         request.body(Full::new(json.unwrap_or_default())).map_err(|error| {
             tracing::error!(%error, "a request cannot be made");

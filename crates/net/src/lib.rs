@@ -18,7 +18,7 @@ mod websocket;
 
 pub use client::{Client, Limits};
 pub use error::{ConnectError, HttpError, UpgradeError};
-pub use hyper::header::HeaderName;
+pub use hyper::header::{HeaderName, HeaderValue};
 pub use origin::Origin;
 pub use response::{Kind, Response};
 pub use stream::Stream;

@@ -61,6 +61,14 @@ impl Response {
         kind(&self.head)
     }
 
+    /// A field of its head, if it is there once and made of text.
+    #[must_use]
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        let mut all = self.head.get_all(name).iter();
+        let first = all.next()?.to_str().ok()?;
+        if all.next().is_none() { Some(first.trim()) } else { None }
+    }
+
     /// How long to wait before asking again, if it says so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

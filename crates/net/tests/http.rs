@@ -10,7 +10,7 @@ mod server;
 
 use std::time::Duration;
 
-use net::{ConnectError, HeaderName, HttpError, Kind, Limits, Token};
+use net::{ConnectError, HeaderName, HeaderValue, HttpError, Kind, Limits, Token};
 use server::{Does, PATIENCE, Server, client, limits};
 
 /// A short one, for what never comes.
@@ -77,6 +77,23 @@ async fn a_token_goes_to_its_origin_in_headers_only_and_nobody_is_followed_elsew
     assert!(!other.was_asked());
     assert!(!format!("{client:?}").contains("hush"));
     assert_eq!(client.without_token("they said hush-hush".into()), "they said [token]");
+}
+
+#[tokio::test]
+async fn a_question_may_have_headers_of_its_own_and_those_of_an_answer_can_be_read() {
+    let part =
+        "HTTP/1.1 206 Part\r\ncontent-range: bytes 0-1/9\r\nx: 1\r\nx: 2\r\ncontent-length: 2\r\n\r\nhi";
+    let mut server = Server::says(part).await;
+    let client = server.client().with_bearer(Token::new("hush").unwrap());
+    let headers = [("range", "bytes=0-1"), ("accept", "*/*"), ("authorization", "Bearer else")]
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    let answer = client.get_with("/", &headers, limits()).await.unwrap();
+    assert_eq!(answer.header(&HeaderName::from_static("content-range")), Some("bytes 0-1/9"));
+    assert_eq!(answer.header(&HeaderName::from_static("x")), None, "which one is meant cannot be told");
+    let asked = server.request().await.to_ascii_lowercase();
+    assert!(asked.contains("range: bytes=0-1\r\n") && asked.contains("accept: */*\r\n"), "{asked}");
+    assert!(!asked.contains("event-stream"), "{asked}");
+    assert!(asked.contains("bearer hush\r\n") && !asked.contains("else"), "{asked}");
 }
 
 #[tokio::test]
