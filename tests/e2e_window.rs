@@ -67,7 +67,8 @@ fn a_person_sets_a_host_and_talks_with_it_by_voice_and_hand() {
     let _home = app.close();
     assert_eq!(typed(&paths), ["written while talking", "written without a call"]);
     let settings = store::SettingsFile::open(&paths.settings()).0;
-    assert_eq!(settings.get().host_address, server.url(), "the host was kept");
+    let kept: Vec<_> = settings.get().hosts.iter().map(|host| host.place.clone()).collect();
+    assert_eq!(kept, [store::HostPlace::Moshi { address: server.url() }], "the host was kept");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use tauri::State;
 use tauri::ipc::Channel;
-use window::view::{ExportFormat, HistoryPage, MemoryPage, Problem, Snapshot, UiEvent};
+use window::view::{ExportFormat, HistoryPage, HostDraft, MemoryPage, Problem, Snapshot, UiEvent};
 use window::{SettingsPatch, Window};
 
 use crate::marks;
@@ -136,6 +136,106 @@ pub(crate) async fn forget_memory(window: State<'_, Window>, id: String) -> Answ
 #[tauri::command]
 pub(crate) async fn set_mas_token(window: State<'_, Window>, token: Option<String>) -> Answer {
     window.set_mas_token(token).await
+}
+
+#[tauri::command]
+pub(crate) async fn add_host(window: State<'_, Window>, draft: HostDraft) -> Answer<String> {
+    window.add_host(draft).await
+}
+
+#[tauri::command]
+pub(crate) async fn edit_host(window: State<'_, Window>, id: String, draft: HostDraft) -> Answer {
+    window.edit_host(id, draft).await
+}
+
+#[tauri::command]
+pub(crate) async fn delete_host(window: State<'_, Window>, id: String) -> Answer {
+    window.delete_host(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn order_hosts(window: State<'_, Window>, ids: Vec<String>) -> Answer {
+    window.order_hosts(ids).await
+}
+
+#[tauri::command]
+pub(crate) async fn choose_host(window: State<'_, Window>, id: String) -> Answer {
+    window.choose_host(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn pin_host(window: State<'_, Window>, id: String, fingerprint: Option<String>) -> Answer {
+    window.pin_host(id, fingerprint).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_host_token(window: State<'_, Window>, id: String, token: Option<String>) -> Answer {
+    window.set_host_token(id, token).await
+}
+
+#[tauri::command]
+pub(crate) async fn check_host(window: State<'_, Window>, id: String) -> Answer {
+    window.check_host(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn cancel_check(window: State<'_, Window>, id: String) -> Answer {
+    window.cancel_check(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn start_local(window: State<'_, Window>) -> Answer {
+    window.start_local().await
+}
+
+#[tauri::command]
+pub(crate) async fn stop_local(window: State<'_, Window>) -> Answer {
+    window.stop_local().await
+}
+
+#[tauri::command]
+pub(crate) async fn local_log(window: State<'_, Window>) -> Answer<Vec<String>> {
+    window.local_log().await
+}
+
+#[tauri::command]
+pub(crate) async fn run_doctor(window: State<'_, Window>) -> Answer {
+    window.run_doctor().await
+}
+
+#[tauri::command]
+pub(crate) async fn cancel_doctor(window: State<'_, Window>) -> Answer {
+    window.cancel_doctor().await
+}
+
+#[tauri::command]
+pub(crate) async fn refresh_models(window: State<'_, Window>) -> Answer {
+    window.refresh_models().await
+}
+
+#[tauri::command]
+pub(crate) async fn download_model(window: State<'_, Window>, id: String) -> Answer {
+    window.download_model(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn pause_download(window: State<'_, Window>, id: String) -> Answer {
+    window.pause_download(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn delete_model(window: State<'_, Window>, id: String) -> Answer {
+    window.delete_model(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn import_model(window: State<'_, Window>, folder: String) -> Answer<String> {
+    window.import_model(folder).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_hub_token(window: State<'_, Window>, token: Option<String>) -> Answer {
+    window.set_hub_token(token).await
 }
 
 #[tauri::command]

@@ -7,6 +7,8 @@
 mod bindings;
 mod brains;
 mod echo_test;
+mod host_check;
+mod host_list;
 mod outbox;
 mod pace;
 mod past;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::view::{Light, LightState, LogEntry, LogLevel, Snapshot};
+use crate::view::{HostPlace, Light, LightState, LogEntry, LogLevel, Snapshot};
 
 /// Entries of the log that it holds, the latest.
 const ENTRIES: usize = 500;
@@ -48,9 +48,7 @@ pub(crate) fn report(snapshot: &Snapshot) -> String {
     let devices =
         devices.inputs.iter().chain(&devices.outputs).map(|device| (device.name.as_str(), "<device>"));
     let secrets = [
-        (settings.host_address.as_str(), "<host>"),
         (call.host.as_str(), "<host>"),
-        (bare(&settings.host_address), "<host>"),
         (settings.mas_address.as_str(), "<agent system>"),
         (bare(&settings.mas_address), "<agent system>"),
         (settings.model_address.as_str(), "<model server>"),
@@ -59,7 +57,12 @@ pub(crate) fn report(snapshot: &Snapshot) -> String {
         (app.data_folder.as_str(), "<data folder>"),
         (home.as_str(), "<home>"),
     ];
-    let mut secrets: Vec<(&str, &str)> = secrets.into_iter().chain(devices).collect();
+    let hosts = snapshot.hosts.profiles.iter().flat_map(|host| {
+        let address = address(&host.place);
+        [host.name.as_str(), host.shown.as_str(), address, bare(address)].map(|secret| (secret, "<host>"))
+    });
+    let hosts = hosts.filter(|(secret, _)| *secret != "This computer");
+    let mut secrets: Vec<(&str, &str)> = secrets.into_iter().chain(hosts).chain(devices).collect();
     // The longest first: what is part of another one must not tear it apart.
     secrets.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
     for (secret, instead) in secrets {
@@ -68,6 +71,15 @@ pub(crate) fn report(snapshot: &Snapshot) -> String {
         }
     }
     text
+}
+
+/// Where a host is, as it was typed.
+fn address(place: &HostPlace) -> &str {
+    match place {
+        HostPlace::ThisComputer => "",
+        HostPlace::Moshi { address } | HostPlace::Bridge { address } => address,
+        HostPlace::Ssh { target, .. } => target,
+    }
 }
 
 /// An address without its scheme, its path and its port.

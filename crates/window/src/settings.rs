@@ -1,13 +1,12 @@
 //! Changing settings: what the window may ask, and what is wrong with what it asked.
 
-use std::time::Duration;
-
-use conversation::{Action, Host, Problem};
+use conversation::{Action, Problem};
 use serde::{Deserialize, Deserializer};
-use store::{HostKind, Settings};
+use store::Settings;
 use ts_rs::TS;
+use wire::ChatQuery;
 
-use crate::view::{self, Theme};
+use crate::view::{LocalSetup, Theme};
 
 /// The wait for a handshake, in seconds: shorter ones fail on every host that reads a persona, longer ones are a typo.
 const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
@@ -18,10 +17,14 @@ const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[ts(optional_fields = nullable)]
 pub struct SettingsPatch {
-    /// Address of the host.
-    pub host_address: Option<String>,
-    /// What stands there.
-    pub host_kind: Option<view::HostKind>,
+    /// Whether the first screen was left.
+    pub welcomed: Option<bool>,
+    /// Whether the next host in the list is called where the chosen one does not answer.
+    pub use_next_host: Option<bool>,
+    /// How Moshi is started on this computer.
+    pub local: Option<LocalSetup>,
+    /// Where models are downloaded from; empty: Hugging Face.
+    pub model_endpoint: Option<String>,
     /// How long to wait for the host's handshake, in seconds.
     pub handshake_limit_s: Option<u32>,
     /// Who Moshi is to be.
@@ -60,11 +63,14 @@ impl SettingsPatch {
     /// The problem with what was asked; nothing is changed then.
     pub(crate) fn apply(self, before: &Settings) -> Result<Settings, Problem> {
         let mut after = before.clone();
-        if let Some(address) = self.host_address {
-            address.trim().clone_into(&mut after.host_address);
+        if let Some(welcomed) = self.welcomed {
+            after.welcomed = welcomed;
         }
-        if let Some(kind) = self.host_kind {
-            after.host_kind = kind.into();
+        if let Some(use_next_host) = self.use_next_host {
+            after.use_next_host = use_next_host;
+        }
+        if let Some(local) = self.local {
+            after.local = local.into();
         }
         if let Some(seconds) = self.handshake_limit_s {
             if !HANDSHAKE_LIMIT_S.contains(&seconds) {
@@ -88,6 +94,7 @@ impl SettingsPatch {
             after.theme = theme.into();
         }
         for (new, setting) in [
+            (self.model_endpoint, &mut after.model_endpoint),
             (self.mas_address, &mut after.mas_address),
             (self.model_address, &mut after.model_address),
             (self.model, &mut after.model),
@@ -98,33 +105,12 @@ impl SettingsPatch {
             }
         }
         crate::brains::check(&after)?;
-        let asked = |settings: &Settings| {
-            let Settings { host_address, host_kind, persona, voice, .. } = settings.clone();
-            (host_address, host_kind, persona, voice)
-        };
-        if asked(&after) != asked(before) {
-            check(&after)?;
+        if (&after.persona, &after.voice) != (&before.persona, &before.voice) {
+            // Any host will do: what is too long for one is too long for all.
+            let query = ChatQuery::new(&after.persona, &after.voice);
+            query.and_then(|query| wire::chat_url("localhost", &query)).map_err(|e| Problem::address(&e))?;
         }
         Ok(after)
-    }
-}
-
-/// Whether a host could be called with these settings. No address is a setting, too: a persona can be written before
-/// there is a host.
-fn check(settings: &Settings) -> Result<(), Problem> {
-    let mut settings = settings.clone();
-    if settings.host_address.is_empty() {
-        "localhost".clone_into(&mut settings.host_address);
-    }
-    host(&settings).map(|_| ())
-}
-
-/// The host of these settings, or what stands in the way of calling it.
-pub(crate) fn host(settings: &Settings) -> Result<Host, Problem> {
-    let limit = Duration::from_secs(settings.handshake_limit_s.into());
-    match settings.host_kind {
-        HostKind::Moshi => Host::new(&settings.host_address, &settings.persona, &settings.voice, limit),
-        HostKind::Bridge => Host::bridge(&settings.host_address, limit),
     }
 }
 
@@ -172,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_absent_stays_and_null_devices_follow_the_system() {
         let before = Settings {
-            host_address: "gpu:1".into(),
+            persona: "kept".into(),
             input_device: Some("usb".into()),
             output_device: Some("hdmi".into()),
             ..Settings::default()
@@ -183,12 +169,22 @@ mod tests {
 
     #[test]
     fn everything_can_be_changed_at_once() {
-        let all = r#"{"hostAddress":" wss://h ","hostKind":"bridge","handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
+        let all = r#"{"welcomed":true,"useNextHost":false,"modelEndpoint":" http://mirror ","local":{"runtime":"docker","model":"m",
+                      "python":"/p","backend":"b","image":"i","withApp":true},"handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
                       "inputDevice":"i","outputDevice":"o","theme":"dark","masAddress":" http://m ","modelAddress":"l",
                       "model":"small","person":"Ada"}"#;
         let expected = Settings {
-            host_address: "wss://h".into(),
-            host_kind: HostKind::Bridge,
+            welcomed: true,
+            use_next_host: false,
+            model_endpoint: "http://mirror".into(),
+            local: store::LocalSetup {
+                runtime: store::LocalRuntime::Docker,
+                model: "m".into(),
+                python: "/p".into(),
+                backend: "b".into(),
+                image: "i".into(),
+                with_app: true,
+            },
             handshake_limit_s: 30,
             persona: "p".into(),
             voice: "NATM1.pt".into(),
@@ -199,6 +195,7 @@ mod tests {
             model_address: "l".into(),
             model: "small".into(),
             person: "Ada".into(),
+            ..Settings::default()
         };
         assert_eq!(patch(all).apply(&Settings::default()).unwrap(), expected);
     }
@@ -206,37 +203,9 @@ mod tests {
     #[test]
     fn what_no_host_would_take_is_refused_beside_its_field() {
         let code = |json: &str| patch(json).apply(&Settings::default()).unwrap_err().code;
-        assert_eq!(code(r#"{"hostAddress":"ftp://h"}"#), "host.bad_address");
-        assert_eq!(code(r#"{"hostAddress":"ws://me:secret@h"}"#), "host.secret_in_address");
         assert_eq!(code(r#"{"voice":"../x.pt"}"#), "persona.unknown_voice");
         assert_eq!(code(r#"{"handshakeLimitS":4}"#), "settings.handshake_limit");
         let long = format!(r#"{{"persona":"{}"}}"#, "x".repeat(8_000));
         assert_eq!(code(&long), "persona.too_long");
-    }
-
-    #[test]
-    fn what_stands_at_an_address_decides_how_it_is_read() {
-        let before = Settings { host_address: "gpu?room=1".into(), ..Settings::default() };
-        assert_eq!(host(&before).unwrap().shown, "gpu");
-        let refused = patch(r#"{"hostKind":"bridge"}"#).apply(&before).unwrap_err();
-        assert_eq!(refused.code, "bridge.secret_in_address");
-        let after = patch(r#"{"hostKind":"bridge","hostAddress":"gpu"}"#).apply(&before).unwrap();
-        assert_eq!(host(&after).unwrap().shown, "gpu:8999");
-        let none = patch(r#"{"hostKind":"bridge"}"#).apply(&Settings::default()).unwrap();
-        assert_eq!(host(&none).unwrap_err().code, "bridge.no_address");
-    }
-
-    #[test]
-    fn an_address_can_be_taken_out_again() {
-        let before = Settings { host_address: "gpu:1".into(), ..Settings::default() };
-        let after = patch(r#"{"hostAddress":""}"#).apply(&before).unwrap();
-        assert_eq!(after.host_address, "");
-        assert_eq!(host(&after).unwrap_err().code, "host.none");
-    }
-
-    #[test]
-    fn a_device_can_be_chosen_while_an_old_address_is_broken() {
-        let before = Settings { host_address: "ftp://h".into(), ..Settings::default() };
-        assert!(patch(r#"{"inputDevice":"usb"}"#).apply(&before).is_ok());
     }
 }

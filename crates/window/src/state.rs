@@ -2,18 +2,19 @@
 
 use audio::{DeviceError, DeviceList, RouteStatus};
 use conversation::{Event, Figures, Problem};
-use store::{HostKind, Settings};
+use store::{HostPlace, Settings};
 
 use crate::{
-    settings, translate,
+    host_list, translate,
     view::{
-        self, AppInfo, BrainKind, BrainState, Call, Devices, EchoTest, EchoTestState, Latency, Light,
-        LightId, LightState, Log, LogLevel, LogSource, Notice, NoticeLevel, Panels, Phase, Snapshot, Stage,
-        StageTime, Turn, UiEvent,
+        self, AppInfo, BrainKind, BrainState, Call, Devices, Doctor, EchoTest, EchoTestState, HostCheck,
+        Hosts, Latency, Light, LightId, LightState, Local, Log, LogLevel, LogSource, Models, Notice,
+        NoticeLevel, Panels, Phase, Snapshot, Stage, StageTime, Turn, UiEvent,
     },
 };
 
 mod bridge;
+mod hosts;
 mod latency;
 mod lights;
 mod log;
@@ -23,6 +24,7 @@ mod sound;
 
 use self::{
     bridge::Bridge,
+    hosts::KnownOfHosts,
     log::Line,
     mas::Mas,
     panels::{Known, Told},
@@ -60,6 +62,16 @@ pub(crate) enum Change {
     Mas(MasChange),
     /// Whether the system's keyring holds a service token for the agent system.
     MasToken(bool),
+    /// A test of the host of that id, as it stands.
+    HostCheck(String, HostCheck),
+    /// Whether a token is kept for the host of that id.
+    HostToken(String, bool),
+    /// The local Moshi, as it stands.
+    Local(Local),
+    /// The doctor, as it stands.
+    Doctor(Doctor),
+    /// The models, as they stand.
+    Models(Models),
 }
 
 /// Who answers.
@@ -81,6 +93,7 @@ pub(crate) struct State {
     mas_token: bool,
     mas: Mas,
     bridge: Bridge,
+    hosts: KnownOfHosts,
     /// Who answers while no bridge does, and where that is.
     chosen: (BrainKind, String),
     /// Why the built-in brain's memory cannot be used.
@@ -114,6 +127,10 @@ impl State {
             conversation_id: String::new(),
             turns: Vec::new(),
             settings: view::Settings::of(&settings, false),
+            hosts: Hosts::default(),
+            local: Local::default(),
+            doctor: Doctor::default(),
+            models: Models::default(),
             voices: wire::VOICES.map(str::to_owned).to_vec(),
             devices: Devices::default(),
             latency: latency::none(),
@@ -128,6 +145,7 @@ impl State {
             mas_token: false,
             mas: Mas::default(),
             bridge: Bridge::default(),
+            hosts: KnownOfHosts::default(),
             chosen: Default::default(),
             memory: None,
             known: Known::default(),
@@ -178,6 +196,23 @@ impl State {
             Change::MasToken(is_there) => {
                 self.mas_token = is_there;
                 self.set(self.settings.clone(), &mut events);
+            }
+            Change::HostCheck(id, check) => {
+                self.hosts.checked(id, check);
+                self.show_hosts(&mut events);
+            }
+            Change::HostToken(id, is_kept) => {
+                self.hosts.token(id, is_kept);
+                self.show_hosts(&mut events);
+            }
+            Change::Local(local) => self.local(local, now_ms, &mut events),
+            Change::Doctor(doctor) => {
+                self.snapshot.doctor.clone_from(&doctor);
+                events.push(UiEvent::Doctor { doctor });
+            }
+            Change::Models(models) => {
+                self.snapshot.models.clone_from(&models);
+                events.push(UiEvent::Models { models });
             }
         }
         let lights = self.lights(now_ms);
@@ -334,11 +369,6 @@ impl State {
         }
     }
 
-    /// The host that Talk would call.
-    fn shown_host(&self) -> String {
-        settings::host(&self.settings).map_or_else(|_| self.settings.host_address.clone(), |host| host.shown)
-    }
-
     fn turn(&mut self, turn: Turn) {
         let turns = &mut self.snapshot.turns;
         // From the end: a turn that grows is nearly always among the last.
@@ -362,6 +392,7 @@ impl State {
         if self.snapshot.devices != before {
             events.push(UiEvent::Devices { devices: self.snapshot.devices.clone() });
         }
+        self.show_hosts(events);
         let host = self.shown_host();
         if self.snapshot.call.phase == Phase::Idle && self.snapshot.call.host != host {
             self.snapshot.call.host = host;
@@ -418,9 +449,10 @@ impl State {
             device(LightId::Speaker, &self.output, false),
             Light {
                 ms: self.network_ms(),
-                ..lights::moshi(&self.snapshot.call, self.settings.host_address.is_empty())
+                ..lights::moshi(&self.snapshot.call, self.chosen_host().is_none())
             },
-            self.bridge.light(self.settings.host_kind == HostKind::Bridge),
+            self.bridge
+                .light(self.chosen_host().is_some_and(|host| matches!(host.place, HostPlace::Bridge { .. }))),
             self.mas.light(self.settings.mas_address.is_empty()),
             lights::brain(&self.snapshot.panels.brain),
             match self.snapshot.panels.brain.kind {

@@ -14,7 +14,7 @@ use brain::{
     mas::{News, ServiceToken, Watch},
 };
 use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource, unix_ms};
-use store::{Archive, HostKind, Secrets, SettingsError, SettingsFile};
+use store::{Archive, Secrets, Settings, SettingsError, SettingsFile};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     brains::{self, Brains},
     echo_test::{self, EchoTest, News as EchoNews},
+    host_list::{self, HostChange},
     outbox::Outbox,
     pace::Pace,
     past::{self, Past},
@@ -106,7 +107,7 @@ impl Window {
         let info = AppInfo { version: options.version, data_folder: options.data_folder };
         let mut shown = options.settings.get().clone();
         if let Some(host) = options.host {
-            (shown.host_address, shown.host_kind) = (host, HostKind::Moshi);
+            shown = host_list::with_host_for_this_run(shown, host);
         }
         let mut task = Task {
             state: State::new(info, shown, unix_ms()),
@@ -230,7 +231,7 @@ impl Task {
             }
             Wish::Talk(answer) => {
                 self.end_echo_test().await;
-                let host = settings::host(self.state.settings());
+                let host = host_list::host(self.state.settings());
                 self.ask_conversation(Command::Talk(host)).await;
                 let _ = answer.send(Ok(()));
             }
@@ -246,6 +247,9 @@ impl Task {
             Wish::Change(patch, answer) => {
                 let changed = self.change(*patch).await;
                 let _ = answer.send(changed);
+            }
+            Wish::Host(change, answer) => {
+                let _ = answer.send(self.change_hosts(change));
             }
             Wish::NewConversation => self.ask_conversation(Command::NewConversation).await,
             Wish::NewConversationNext => self.new_conversation_next = true,
@@ -283,15 +287,8 @@ impl Task {
 
     async fn change(&mut self, patch: SettingsPatch) -> Result<(), Problem> {
         let before = self.state.settings().clone();
-        let host_is_new = patch.host_address.is_some() || patch.host_kind.is_some();
         let after = patch.apply(&before)?;
-        let mut kept = after.clone();
-        if !host_is_new {
-            // A host for this run only stays out of the file.
-            kept.host_address.clone_from(&self.settings.get().host_address);
-            kept.host_kind = self.settings.get().host_kind;
-        }
-        let written = self.settings.set(kept).map_err(|error: SettingsError| settings::not_kept(&error));
+        let written = self.keep(&after);
         for (direction, old, new) in [
             (Direction::Input, &before.input_device, &after.input_device),
             (Direction::Output, &before.output_device, &after.output_device),
@@ -310,6 +307,19 @@ impl Task {
             self.choose_brain().await;
         }
         written
+    }
+
+    fn change_hosts(&mut self, change: HostChange) -> Result<String, Problem> {
+        let host_list::Changed { settings, id, .. } = host_list::change(self.state.settings(), change)?;
+        let written = self.keep(&settings);
+        self.step(Change::Settings(settings));
+        written.map(|()| id)
+    }
+
+    /// Writes the settings, without a host that is for this run only.
+    fn keep(&mut self, shown: &Settings) -> Result<(), Problem> {
+        let kept = host_list::kept(shown, self.settings.get());
+        self.settings.set(kept).map_err(|error: SettingsError| settings::not_kept(&error))
     }
 
     async fn token(&mut self, token: Result<Option<ServiceToken>, Problem>) {

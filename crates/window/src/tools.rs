@@ -48,10 +48,16 @@ impl Tool for AppTool {
 /// All of them. `archive`: the history, where one is kept.
 pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn Tool>> {
     let tools = vec![
-        tool("start_call", "Starts a voice call with the Moshi host.", json!({}), wishes, |wishes, _| async move {
-            wishes.talk().await?;
-            Ok("The call begins.".into())
-        })
+        tool(
+            "start_call",
+            "Starts a voice call with the Moshi host.",
+            json!({}),
+            wishes,
+            |wishes, _| async move {
+                wishes.talk().await?;
+                Ok("The call begins.".into())
+            },
+        )
         .asking(|_| Some("Start a call? It opens the microphone.".into())),
         tool("end_call", "Ends the voice call.", json!({}), wishes, |wishes, _| async move {
             wishes.stop().await?;
@@ -85,7 +91,9 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
             wishes,
             |wishes, arguments| async move {
                 let section = arguments["section"].as_str().map_or(Some(Section::Host), Section::named);
-                wishes.open(section.ok_or_else(|| format!("There are {}.", Section::NAMES.join(", ")))?).await?;
+                wishes
+                    .open(section.ok_or_else(|| format!("There are {}.", Section::NAMES.join(", ")))?)
+                    .await?;
                 Ok("The settings are open.".into())
             },
         ),
@@ -93,7 +101,7 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
             "change_setting",
             "Changes a setting of the app.",
             json!({
-                "name": { "type": "string", "enum": ["theme", "persona", "voice", "hostAddress", "handshakeLimitS",
+                "name": { "type": "string", "enum": ["theme", "persona", "voice", "handshakeLimitS",
                                                      "masAddress", "modelAddress", "model", "person"] },
                 "value": { "type": "string", "description": "theme: system, light or dark" },
             }),
@@ -105,7 +113,8 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
             },
         )
         .asking(|arguments| {
-            let value = arguments["value"].as_str().map_or_else(|| arguments["value"].to_string(), str::to_owned);
+            let value =
+                arguments["value"].as_str().map_or_else(|| arguments["value"].to_string(), str::to_owned);
             Some(format!("Set {} to \"{}\"?", arguments["name"].as_str()?, cut(&value, SHOWN)))
         }),
     ];

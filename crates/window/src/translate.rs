@@ -5,6 +5,8 @@ use conversation::{CallState, ShownTurn};
 
 use crate::view;
 
+mod hosts;
+
 impl From<store::Theme> for view::Theme {
     fn from(theme: store::Theme) -> Self {
         match theme {
@@ -25,24 +27,6 @@ impl From<view::Theme> for store::Theme {
     }
 }
 
-impl From<store::HostKind> for view::HostKind {
-    fn from(kind: store::HostKind) -> Self {
-        match kind {
-            store::HostKind::Moshi => Self::Moshi,
-            store::HostKind::Bridge => Self::Bridge,
-        }
-    }
-}
-
-impl From<view::HostKind> for store::HostKind {
-    fn from(kind: view::HostKind) -> Self {
-        match kind {
-            view::HostKind::Moshi => Self::Moshi,
-            view::HostKind::Bridge => Self::Bridge,
-        }
-    }
-}
-
 impl view::Settings {
     /// `mas_token` says whether the system's keyring holds one.
     pub(crate) fn of(settings: &store::Settings, mas_token: bool) -> Self {
@@ -53,8 +37,10 @@ impl view::Settings {
             _ => settings.voice,
         };
         Self {
-            host_address: settings.host_address,
-            host_kind: settings.host_kind.into(),
+            welcomed: settings.welcomed,
+            use_next_host: settings.use_next_host,
+            local: settings.local.into(),
+            model_endpoint: settings.model_endpoint,
             handshake_limit_s: settings.handshake_limit_s,
             persona: settings.persona,
             voice,

@@ -5,9 +5,17 @@
 use serde::Serialize;
 use ts_rs::TS;
 
+mod doctor;
+mod hosts;
+mod local;
+mod models;
 mod panels;
 mod sound;
 
+pub use doctor::*;
+pub use hosts::*;
+pub use local::*;
+pub use models::*;
 pub use panels::*;
 pub use sound::*;
 
@@ -51,6 +59,14 @@ pub enum Action {
     NewConversation,
     /// Open the brain's settings.
     OpenBrainSettings,
+    /// Show what the doctor says.
+    OpenDoctor,
+    /// Show the models.
+    OpenModels,
+    /// Start Moshi on this computer.
+    StartLocal,
+    /// Show the log of the local Moshi.
+    OpenLocalLog,
 }
 
 /// A problem. Told apart by its code; the sentences are for people.
@@ -224,24 +240,18 @@ pub enum Theme {
     Dark,
 }
 
-/// What stands at the host's address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub enum HostKind {
-    /// A Moshi server.
-    Moshi,
-    /// A PersonaPlex Bridge, which has a Moshi of its own, and chooses persona and voice by itself.
-    Bridge,
-}
-
 /// What a person can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// Address of the host, as typed; empty where none is set.
-    pub host_address: String,
-    /// What stands there.
-    pub host_kind: HostKind,
+    /// Whether the first screen was left: by a choice, or on purpose.
+    pub welcomed: bool,
+    /// Whether the next host in the list is called where the chosen one does not answer.
+    pub use_next_host: bool,
+    /// How Moshi is started on this computer.
+    pub local: LocalSetup,
+    /// Where models are downloaded from, as typed; empty: Hugging Face.
+    pub model_endpoint: String,
     /// How long to wait for the host's handshake, in seconds.
     pub handshake_limit_s: u32,
     /// Who Moshi is to be; empty for the default.
@@ -271,8 +281,12 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub enum Section {
-    /// The Moshi host.
+    /// Where Moshi is.
     Host,
+    /// The models on this computer.
+    Models,
+    /// What this computer can run.
+    Doctor,
     /// Sound.
     Audio,
     /// Who Moshi is to be.
@@ -287,13 +301,16 @@ pub enum Section {
 
 impl Section {
     /// What they are called where a brain asks for them.
-    pub const NAMES: [&str; 6] = ["host", "audio", "persona", "brain", "appearance", "about"];
+    pub const NAMES: [&str; 8] =
+        ["host", "models", "doctor", "audio", "persona", "brain", "appearance", "about"];
 
     /// The section of that name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "host" => Self::Host,
+            "models" => Self::Models,
+            "doctor" => Self::Doctor,
             "audio" => Self::Audio,
             "persona" => Self::Persona,
             "brain" => Self::Brain,
@@ -382,6 +399,14 @@ pub struct Snapshot {
     pub turns: Vec<Turn>,
     /// What is set.
     pub settings: Settings,
+    /// Where Moshi can be.
+    pub hosts: Hosts,
+    /// Moshi on this computer.
+    pub local: Local,
+    /// What the doctor says of this computer.
+    pub doctor: Doctor,
+    /// The models on this computer.
+    pub models: Models,
     /// Voices that can be chosen.
     pub voices: Vec<String>,
     /// Microphones and loudspeakers.
@@ -434,6 +459,26 @@ pub enum UiEvent {
     Settings {
         /// As they are now.
         settings: Settings,
+    },
+    /// The hosts.
+    Hosts {
+        /// As they are now.
+        hosts: Hosts,
+    },
+    /// Moshi on this computer.
+    Local {
+        /// As it is now.
+        local: Local,
+    },
+    /// The doctor.
+    Doctor {
+        /// As it is now.
+        doctor: Doctor,
+    },
+    /// The models.
+    Models {
+        /// As they are now.
+        models: Models,
     },
     /// Sound since the last event of this kind.
     Signal {

@@ -8,12 +8,13 @@ use store::Secrets;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    host_list::HostChange,
     past::Past,
     report,
     settings::SettingsPatch,
     token,
     tools::Refusal,
-    view::{self, ExportFormat, HistoryPage, MemoryPage, Section, Snapshot, UiEvent},
+    view::{self, ExportFormat, HistoryPage, HostDraft, MemoryPage, Section, Snapshot, UiEvent},
 };
 
 /// The longest text that can be typed at once, in characters.
@@ -32,6 +33,8 @@ pub(crate) enum Wish {
     Mute(bool),
     Text(String, Answer<Result<(), Problem>>),
     Change(Box<SettingsPatch>, Answer<Result<(), Problem>>),
+    /// The answer is the id of the host that it is about.
+    Host(HostChange, Answer<Result<String, Problem>>),
     NewConversation,
     /// Once the answer that is under way has ended.
     NewConversationNext,
@@ -101,6 +104,51 @@ impl Window {
     /// What is wrong with the change, which is not made then; or that it holds but cannot be kept.
     pub async fn change_settings(&self, patch: SettingsPatch) -> Result<(), view::Problem> {
         self.ask(|answer| Wish::Change(Box::new(patch), answer)).await?.map_err(Into::into)
+    }
+
+    /// Adds a host to the list and says its id.
+    ///
+    /// # Errors
+    /// What is wrong with it; or, as in all that changes the list, that the change holds but cannot be kept.
+    pub async fn add_host(&self, draft: HostDraft) -> Result<String, view::Problem> {
+        self.host(HostChange::Add(draft)).await
+    }
+
+    /// Writes a host down anew. Where its address changes, its token, its pinned certificate and its last test go.
+    ///
+    /// # Errors
+    /// What is wrong with it, or one that is not there.
+    pub async fn edit_host(&self, id: String, draft: HostDraft) -> Result<(), view::Problem> {
+        self.host(HostChange::Edit(id, draft)).await.map(drop)
+    }
+
+    /// Takes a host out of the list, and its token out of the keyring.
+    ///
+    /// # Errors
+    /// One that is not there.
+    pub async fn delete_host(&self, id: String) -> Result<(), view::Problem> {
+        self.host(HostChange::Delete(id)).await.map(drop)
+    }
+
+    /// Puts the hosts in another order of preference. Those that are left out go to the end.
+    pub async fn order_hosts(&self, ids: Vec<String>) -> Result<(), view::Problem> {
+        self.host(HostChange::Order(ids)).await.map(drop)
+    }
+
+    /// Makes a host the one that Talk calls. A call that is under way goes on.
+    ///
+    /// # Errors
+    /// One that is not there.
+    pub async fn choose_host(&self, id: String) -> Result<(), view::Problem> {
+        self.host(HostChange::Choose(id)).await.map(drop)
+    }
+
+    /// Trusts the one certificate with this SHA-256 fingerprint, or again those that the system trusts.
+    ///
+    /// # Errors
+    /// One that is not there, or what is no fingerprint.
+    pub async fn pin_host(&self, id: String, fingerprint: Option<String>) -> Result<(), view::Problem> {
+        self.host(HostChange::Pin(id, fingerprint)).await.map(drop)
     }
 
     /// Leaves the conversation and begins a new one.
@@ -237,6 +285,10 @@ impl Window {
     pub async fn end(&self) {
         // Where it cannot be sent it has ended already.
         let _ = self.wish(Wish::End).await;
+    }
+
+    async fn host(&self, change: HostChange) -> Result<String, view::Problem> {
+        self.ask(|answer| Wish::Host(change, answer)).await?.map_err(Into::into)
     }
 
     async fn wish(&self, wish: Wish) -> Result<(), view::Problem> {

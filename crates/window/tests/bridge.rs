@@ -12,11 +12,9 @@ mod shown;
 
 use bridge_stand_in::{Build, Moshi, PREPARED, StandIn};
 use shown::Shown;
-use window::{
-    SettingsPatch,
-    view::{
-        BrainKind, HostKind, InjectionState, Light, LightId, LightState, Phase, Snapshot, Speaker, ToolState,
-    },
+use window::view::{
+    BrainKind, HostDraft, HostPlace, InjectionState, Light, LightId, LightState, Phase, Snapshot, Speaker,
+    ToolState,
 };
 
 fn bridge(snapshot: &Snapshot) -> &Light {
@@ -25,12 +23,8 @@ fn bridge(snapshot: &Snapshot) -> &Light {
 
 async fn with_bridge(folder: &std::path::Path, server: &StandIn) -> Shown {
     let shown = Shown::open(folder, None).await;
-    let patch = SettingsPatch {
-        host_address: Some(server.address()),
-        host_kind: Some(HostKind::Bridge),
-        ..SettingsPatch::default()
-    };
-    shown.window.change_settings(patch).await.unwrap();
+    let place = HostPlace::Bridge { address: server.address() };
+    shown.window.add_host(HostDraft { name: String::new(), place, plain: false }).await.unwrap();
     shown
 }
 

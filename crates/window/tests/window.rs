@@ -9,7 +9,7 @@ use shown::{Host, PATIENCE, Shown};
 use store::{History, Paths, SettingsFile};
 use tokio::time::timeout;
 use window::SettingsPatch;
-use window::view::{EchoTestState, Phase, Snapshot, UiEvent};
+use window::view::{EchoTestState, HostDraft, HostPlace, Phase, Snapshot, UiEvent};
 
 fn patch(json: &str) -> SettingsPatch {
     serde_json::from_str(json).unwrap()
@@ -20,8 +20,8 @@ async fn a_call_is_shown_from_talk_to_stop_with_its_sound() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start();
     let mut shown = Shown::open(folder.path(), None).await;
-    let address = format!(r#"{{"hostAddress":"{}"}}"#, host.address);
-    shown.window.change_settings(patch(&address)).await.unwrap();
+    let place = HostPlace::Moshi { address: host.address.to_string() };
+    shown.window.add_host(HostDraft { name: "mine".into(), place, plain: false }).await.unwrap();
     shown.window.talk().await.unwrap();
     let live = shown.shows(|now| now.call.phase == Phase::Live).await;
     assert_eq!(live.call.host, host.address.to_string());
@@ -82,7 +82,8 @@ async fn a_host_for_one_run_is_called_and_not_kept() {
     shown.window.change_settings(patch(r#"{"theme":"dark"}"#)).await.unwrap();
     shown.close().await;
     let (settings, _) = SettingsFile::open(&Paths::below(folder.path()).settings());
-    assert_eq!((settings.get().host_address.as_str(), settings.get().theme), ("", store::Theme::Dark));
+    let kept = settings.get();
+    assert_eq!((&kept.hosts[..], &kept.host, kept.theme), (&[][..], &None, store::Theme::Dark));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use audio::{DeviceId, DeviceInfo, Direction, SoundFigures};
 use conversation::{CallState, LinkReading, ShownTurn};
 use std::time::Duration;
+use store::HostProfile;
 
 use super::*;
 use crate::view::{Light, Speaker, TurnSource};
@@ -19,7 +20,13 @@ fn state(settings: Settings) -> State {
 }
 
 fn with_host() -> State {
-    state(Settings { host_address: HOST.into(), ..Settings::default() })
+    state(settings_with(HostPlace::Moshi { address: HOST.into() }))
+}
+
+fn settings_with(place: HostPlace) -> Settings {
+    let host =
+        HostProfile { id: "h".into(), name: "mine".into(), place, pin: None, plain: true, measured: None };
+    Settings { hosts: vec![host], host: Some("h".into()), ..Settings::default() }
 }
 
 fn call(phase: conversation::Phase, problem: Option<Problem>) -> Change {
@@ -92,6 +99,10 @@ fn step(state: &mut State, change: Change, now_ms: i64) -> Vec<UiEvent> {
             UiEvent::Conversation { id, turns } => (followed.conversation_id, followed.turns) = (id, turns),
             UiEvent::Devices { devices } => followed.devices = devices,
             UiEvent::Settings { settings } => followed.settings = settings,
+            UiEvent::Hosts { hosts } => followed.hosts = hosts,
+            UiEvent::Local { local } => followed.local = local,
+            UiEvent::Doctor { doctor } => followed.doctor = doctor,
+            UiEvent::Models { models } => followed.models = models,
             UiEvent::Signal { .. } => {}
             UiEvent::Latency { latency } => followed.latency = latency,
             UiEvent::Notices { notices } => followed.notices = notices,
@@ -150,11 +161,11 @@ fn a_fresh_window_says_that_no_host_is_set_up() {
 fn the_host_that_talk_would_call_is_shown_and_follows_the_settings() {
     let mut state = with_host();
     assert_eq!(state.snapshot().call.host, "gpu:8998");
-    let elsewhere = Settings { host_address: "wss://far.example".into(), ..Settings::default() };
-    step(&mut state, Change::Settings(elsewhere.clone()), 2_000);
+    let elsewhere = settings_with(HostPlace::Moshi { address: "wss://far.example".into() });
+    step(&mut state, Change::Settings(elsewhere), 2_000);
     assert_eq!(state.snapshot().call.host, "far.example");
     step(&mut state, call(conversation::Phase::Live, None), 3_000);
-    step(&mut state, Change::Settings(Settings { host_address: HOST.into(), ..elsewhere }), 4_000);
+    step(&mut state, Change::Settings(settings_with(HostPlace::Moshi { address: HOST.into() })), 4_000);
     assert_eq!(state.snapshot().call.host, "gpu:8998", "the host of the call that is under way");
 }
 

@@ -5,7 +5,7 @@
 export type Phase = "idle" | "connecting" | "warmingUp" | "busy" | "live" | "reconnecting" | "typingOnly" | "failed";
 
 /** What a problem's button does. */
-export type Action = "talk" | "stop" | "openHostSettings" | "openAudioSettings" | "openPersonaSettings" | "newConversation" | "openBrainSettings";
+export type Action = "talk" | "stop" | "openHostSettings" | "openAudioSettings" | "openPersonaSettings" | "newConversation" | "openBrainSettings" | "openDoctor" | "openModels" | "startLocal" | "openLocalLog";
 
 /** A problem. Told apart by its code; the sentences are for people. */
 export type Problem = {
@@ -185,15 +185,285 @@ export type Devices = {
 /** How the window looks. */
 export type Theme = "system" | "light" | "dark";
 
-/** What stands at the host's address. */
-export type HostKind = "moshi" | "bridge";
+/** Where a host is. */
+export type HostPlace = { "kind": "thisComputer" } | { "kind": "moshi",
+  /** Its address, as typed. */
+  address: string,
+} | { "kind": "bridge",
+  /** Its address, as typed. */
+  address: string,
+} | { "kind": "ssh",
+  /** Whom ssh logs in as, and where: `user@host`, or a name from the person's ssh configuration. */
+  target: string,
+  /** Its port; null: as the person's ssh configuration has it. */
+  port: number | null,
+  /** The port at which Moshi listens over there. */
+  remotePort: number,
+};
+
+/** A host as a person writes it down. */
+export type HostDraft = {
+  /** Its name; empty: its address stands for it. */
+  name: string,
+  /** Where it is. */
+  place: HostPlace,
+  /** Whether words and sound may go there unencrypted, though it is not on this computer. */
+  plain: boolean,
+};
+
+/** What a test of a host ended with. */
+export type HostVerdict = "works" | "tooSlow" | "busy" | "notMoshi" | "unreachable" | "refused";
+
+/** How a step of a test stands. */
+export type StepState = "waiting" | "running" | "done" | "failed" | "skipped";
+
+/** A step of a test. */
+export type CheckStep = {
+  /** What is tried, in a few words. */
+  name: string,
+  /** How it stands. */
+  state: StepState,
+  /** How long it took, or what it measured, in milliseconds. */
+  ms: number | null,
+  /** What was found, as a sentence; empty while there is nothing to say. */
+  found: string,
+};
+
+/** A test of a host. */
+export type HostCheck = {
+  /** When it began. */
+  atMs: number,
+  /** Whether it is under way. */
+  running: boolean,
+  /** Its steps in their order; empty where only the end was kept. */
+  steps: Array<CheckStep>,
+  /** What it ended with; null while it runs, and where it was cancelled. */
+  verdict: HostVerdict | null,
+  /** The end in a sentence, with its figures. */
+  found: string,
+  /** What stands in the way, and what to do. */
+  problem: Problem | null,
+  /** The fingerprint of a certificate that nobody here trusts yet, to be compared and accepted. */
+  offered: string | null,
+  /** What the server says that it is. */
+  server: string | null,
+};
+
+/** A host that was set up. */
+export type HostProfile = {
+  /** Unique, and never changes. */
+  id: string,
+  /** Its name; never empty. */
+  name: string,
+  /** Where it is. */
+  place: HostPlace,
+  /** The address as it is shown beside the name. */
+  shown: string,
+  /** Whether words and sound may go there unencrypted, though it is not on this computer. */
+  plain: boolean,
+  /** The fingerprint of the one certificate that is trusted; null: those that the system trusts. */
+  pin: string | null,
+  /** Whether a token for it is kept. */
+  token: boolean,
+  /** What its last test found, or finds while it runs. */
+  check: HostCheck | null,
+};
+
+/** The hosts, in order of preference. */
+export type Hosts = {
+  /** All of them. */
+  profiles: Array<HostProfile>,
+  /** The id of the one that Talk calls; null: none is set up. */
+  chosen: string | null,
+  /** Why it is not in the settings: it was given when the program was started, and holds for this run. */
+  forThisRun: boolean,
+};
+
+/** A program that can be Moshi on this computer. */
+export type Runtime = "mycaHost" | "pythonMoshi" | "personaPlex" | "moshiBackend" | "docker";
+
+/** How Moshi is started on this computer. */
+export type LocalSetup = {
+  /** The program. */
+  runtime: Runtime,
+  /** The id of the model; empty: the best of those that are here. */
+  model: string,
+  /** The Python interpreter, or the virtual environment, for those runtimes that are in Python; empty: the one that
+   * the system finds. */
+  python: string,
+  /** The program `moshi-backend`; empty: the one that the system finds. */
+  backend: string,
+  /** The Docker image; empty: the usual one. */
+  image: string,
+  /** Whether it is started together with the app. */
+  withApp: boolean,
+};
+
+/** Where the local Moshi stands. */
+export type LocalPhase = "off" | "starting" | "ready" | "stopping" | "waiting" | "failed";
+
+/** What a start is at. */
+export type LocalStage = "launching" | "downloading" | "loading" | "warmingUp";
+
+/** The local Moshi. */
+export type Local = {
+  /** Where it stands. */
+  phase: LocalPhase,
+  /** Since when. */
+  sinceMs: number,
+  /** What the start is at. */
+  stage: LocalStage | null,
+  /** What runs, in a few words: the runtime and the model. */
+  what: string,
+  /** Where it takes calls. */
+  address: string | null,
+  /** How often it was started again, in the last five minutes. */
+  restarts: number,
+  /** When it is started again. */
+  retryAtMs: number | null,
+  /** Why it does not run. */
+  problem: Problem | null,
+  /** What is worth knowing though it runs, such as a port that the network can reach. */
+  warnings: Array<string>,
+  /** The file with everything that it printed. */
+  logFile: string | null,
+};
+
+/** What the doctor is at. */
+export type DoctorPhase = "never" | "reading" | "measuring" | "done" | "failed";
+
+/** What a runtime can do here. */
+export type Verdict = "works" | "shouldWork" | "tooSlow" | "willNotStart";
+
+/** What a verdict rests on. */
+export type Basis = "read" | "measured";
+
+/** What one runtime can do with one kind of weights. */
+export type DoctorRow = {
+  /** The runtime and where it would run, as it is shown: "myca host on the GPU". */
+  runtime: string,
+  /** The weights: bf16, q8, q4; null where that makes no difference. */
+  weights: string | null,
+  /** What it can do. */
+  verdict: Verdict,
+  /** What that rests on. */
+  basis: Basis,
+  /** Why, each a sentence with its figures. */
+  reasons: Array<string>,
+  /** What to do; empty where there is nothing to do. */
+  next: string,
+  /** Whether this is the best choice here. */
+  recommended: boolean,
+};
+
+/** A fact about this computer. */
+export type DoctorFact = {
+  /** What it is about: "Graphics", "Memory". */
+  name: string,
+  /** What is true. */
+  value: string,
+};
+
+/** The doctor. */
+export type Doctor = {
+  /** What it is at. */
+  phase: DoctorPhase,
+  /** Since when. */
+  sinceMs: number,
+  /** What it looks at right now. */
+  atWork: string,
+  /** How much is done, from 0 to 1. */
+  progress: number,
+  /** Everything in one or two plain sentences. */
+  summary: string,
+  /** What this computer is. */
+  facts: Array<DoctorFact>,
+  /** What each runtime can do. */
+  rows: Array<DoctorRow>,
+  /** What could not be looked at in time, or at all. */
+  leftOut: Array<string>,
+  /** Why it could not. */
+  problem: Problem | null,
+};
+
+/** Where a model stands. */
+export type ModelState = "absent" | "downloading" | "paused" | "checking" | "here" | "inCache" | "imported";
+
+/** Whether a model fits this computer. */
+export type Fits = "unknown" | "yes" | "barely" | "no";
+
+/** A download. */
+export type Download = {
+  /** Bytes that are here. */
+  done: number,
+  /** Bytes in all. */
+  total: number,
+  /** Over the last seconds. */
+  bytesPerS: number,
+  /** What is left of the time, in seconds, while it can be told. */
+  leftS: number | null,
+  /** The file that it is at. */
+  file: string,
+};
+
+/** A model. */
+export type ModelRow = {
+  /** Unique: the repository's name, or an imported folder's. */
+  id: string,
+  /** What it is called. */
+  name: string,
+  /** What it is, in a sentence. */
+  what: string,
+  /** Its weights: bf16, q8, q4. */
+  weights: string,
+  /** Its licence's name. */
+  licence: string,
+  /** Whether its licence has to be accepted on Hugging Face first. */
+  gated: boolean,
+  /** The page with the model and its licence, to be shown and copied. */
+  page: string,
+  /** Bytes of the whole, where they are known. */
+  bytes: number | null,
+  /** What runs it. */
+  runtimes: Array<Runtime>,
+  /** Whether it fits this computer. */
+  fits: Fits,
+  /** Why, in a sentence. */
+  fitsWhy: string,
+  /** Where it stands. */
+  state: ModelState,
+  /** The download, while it is under way or paused. */
+  download: Download | null,
+  /** The folder that it lies in. */
+  folder: string | null,
+  /** Bytes that deleting it frees; null: it is not ours to delete. */
+  frees: number | null,
+  /** What went wrong with it. */
+  problem: Problem | null,
+};
+
+/** The models. */
+export type Models = {
+  /** Those of the catalogue, and those that were imported. */
+  rows: Array<ModelRow>,
+  /** The folder that downloads go to. */
+  folder: string,
+  /** Bytes that are free there. */
+  free: number | null,
+  /** Whether a token of Hugging Face is kept. */
+  token: boolean,
+};
 
 /** What a person can set. */
 export type Settings = {
-  /** Address of the host, as typed; empty where none is set. */
-  hostAddress: string,
-  /** What stands there. */
-  hostKind: HostKind,
+  /** Whether the first screen was left: by a choice, or on purpose. */
+  welcomed: boolean,
+  /** Whether the next host in the list is called where the chosen one does not answer. */
+  useNextHost: boolean,
+  /** How Moshi is started on this computer. */
+  local: LocalSetup,
+  /** Where models are downloaded from, as typed; empty: Hugging Face. */
+  modelEndpoint: string,
   /** How long to wait for the host's handshake, in seconds. */
   handshakeLimitS: number,
   /** Who Moshi is to be; empty for the default. */
@@ -222,10 +492,14 @@ export type Settings = {
 /** A change. Absent: unchanged. For the two devices null means "follow the system's default"; elsewhere null means
  * unchanged. */
 export type SettingsPatch = {
-  /** Address of the host. */
-  hostAddress?: string | null,
-  /** What stands there. */
-  hostKind?: HostKind | null,
+  /** Whether the first screen was left. */
+  welcomed?: boolean | null,
+  /** Whether the next host in the list is called where the chosen one does not answer. */
+  useNextHost?: boolean | null,
+  /** How Moshi is started on this computer. */
+  local?: LocalSetup | null,
+  /** Where models are downloaded from; empty: Hugging Face. */
+  modelEndpoint?: string | null,
   /** How long to wait for the host's handshake, in seconds. */
   handshakeLimitS?: number | null,
   /** Who Moshi is to be. */
@@ -249,7 +523,7 @@ export type SettingsPatch = {
 };
 
 /** A section of the settings. */
-export type Section = "host" | "audio" | "persona" | "brain" | "appearance" | "about";
+export type Section = "host" | "models" | "doctor" | "audio" | "persona" | "brain" | "appearance" | "about";
 
 /** How grave a notice is. */
 export type NoticeLevel = "info" | "warning" | "error";
@@ -570,6 +844,14 @@ export type Snapshot = {
   turns: Array<Turn>,
   /** What is set. */
   settings: Settings,
+  /** Where Moshi can be. */
+  hosts: Hosts,
+  /** Moshi on this computer. */
+  local: Local,
+  /** What the doctor says of this computer. */
+  doctor: Doctor,
+  /** The models on this computer. */
+  models: Models,
   /** Voices that can be chosen. */
   voices: Array<string>,
   /** Microphones and loudspeakers. */
@@ -607,6 +889,18 @@ export type UiEvent = { "type": "call",
 } | { "type": "settings",
   /** As they are now. */
   settings: Settings,
+} | { "type": "hosts",
+  /** As they are now. */
+  hosts: Hosts,
+} | { "type": "local",
+  /** As it is now. */
+  local: Local,
+} | { "type": "doctor",
+  /** As it is now. */
+  doctor: Doctor,
+} | { "type": "models",
+  /** As they are now. */
+  models: Models,
 } | { "type": "signal",
   /** The sound. */
   signal: Signal,

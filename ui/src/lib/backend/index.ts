@@ -1,4 +1,13 @@
-import type { ExportFormat, HistoryPage, MemoryPage, Problem, SettingsPatch, Snapshot, UiEvent } from "./bindings";
+import type {
+  ExportFormat,
+  HistoryPage,
+  HostDraft,
+  MemoryPage,
+  Problem,
+  SettingsPatch,
+  Snapshot,
+  UiEvent,
+} from "./bindings";
 
 export type * from "./bindings";
 
@@ -35,6 +44,41 @@ export interface Backend {
   forgetMemory(id: string): Promise<void>;
   /** Keeps the agent system's service token in the system's keyring; null removes it. Nothing reads it back. */
   setMasToken(token: string | null): Promise<void>;
+  /** The id of the new host. */
+  addHost(draft: HostDraft): Promise<string>;
+  /** Where its address changes, its token, its pinned certificate and its last test go. */
+  editHost(id: string, draft: HostDraft): Promise<void>;
+  deleteHost(id: string): Promise<void>;
+  /** Their order is the order of preference. */
+  orderHosts(ids: string[]): Promise<void>;
+  /** The one that Talk calls from now on. A call that is under way goes on. */
+  chooseHost(id: string): Promise<void>;
+  /** Trusts one certificate by its SHA-256 fingerprint; null: again those that the system trusts. */
+  pinHost(id: string, fingerprint: string | null): Promise<void>;
+  /** Keeps a host's token in the system's keyring; null removes it. Nothing reads it back. */
+  setHostToken(id: string, token: string | null): Promise<void>;
+  /** Tests a host; what it finds comes as events, and it ends by itself. */
+  checkHost(id: string): Promise<void>;
+  cancelCheck(id: string): Promise<void>;
+  /** Starts Moshi on this computer, as the settings say. */
+  startLocal(): Promise<void>;
+  stopLocal(): Promise<void>;
+  /** The last lines that it printed, at most 500. */
+  localLog(): Promise<string[]>;
+  /** Reads and measures what this computer can run; what it finds comes as events. */
+  runDoctor(): Promise<void>;
+  cancelDoctor(): Promise<void>;
+  /** Looks anew at which models are here. */
+  refreshModels(): Promise<void>;
+  /** Downloads a model, or goes on where it stopped. */
+  downloadModel(id: string): Promise<void>;
+  /** What is here stays. */
+  pauseDownload(id: string): Promise<void>;
+  deleteModel(id: string): Promise<void>;
+  /** Uses a folder with a model where it lies. The answer is the model's id. */
+  importModel(folder: string): Promise<string>;
+  /** Keeps a token of Hugging Face in the system's keyring; null removes it. */
+  setHubToken(token: string | null): Promise<void>;
   /** What a bug report needs, without words, addresses and secrets. */
   report(): Promise<string>;
 }

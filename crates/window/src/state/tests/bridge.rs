@@ -44,7 +44,7 @@ fn reply(text: &str) -> Change {
 }
 
 fn with_bridge() -> State {
-    state(Settings { host_address: "gate".into(), host_kind: HostKind::Bridge, ..Settings::default() })
+    state(settings_with(HostPlace::Bridge { address: "gate".into() }))
 }
 
 fn bridge(state: &State) -> (LightState, &str, Option<f64>) {
