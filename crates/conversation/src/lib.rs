@@ -4,6 +4,7 @@
 //! host, sound, and the history. One task takes inputs in order, asks the machine what follows, and does it.
 
 mod answering;
+mod door;
 mod handle;
 mod history_writer;
 mod link;
@@ -13,6 +14,7 @@ mod remembering;
 mod task;
 mod transcript;
 
+pub use door::{Behind, Door, Finding, Found, NoWay};
 pub use handle::{Command, Event, Figures, Handle, Options, SoundSource, Thinker};
 pub use link::{BridgeNews, LinkFigures, LinkReading};
 pub use machine::{CallState, Host, Phase, Way};

@@ -20,6 +20,7 @@ use self::{
 pub use crate::answering::Ask;
 use crate::{
     answering::Answering,
+    door::Behind,
     problem::{LinkError, Problem},
     transcript::{ShownTurn, Transcript, TranscriptEffect},
 };
@@ -49,6 +50,8 @@ pub enum Way {
     Moshi(Url),
     /// A PersonaPlex Bridge. It chooses persona and voice by itself.
     Bridge(BridgeAddress),
+    /// It is found out when it is called.
+    Behind(Behind),
 }
 
 /// Where Moshi runs, ready to be called.
@@ -98,6 +101,8 @@ impl Host {
 /// What a link reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LinkEvent {
+    /// The way to the host was found, and this is its address as it is shown.
+    Found(String),
     /// The WebSocket is open.
     Connected,
     /// The host said something about itself.
@@ -462,6 +467,7 @@ impl Machine {
             return;
         }
         match event {
+            LinkEvent::Found(shown) => call.host.shown = shown,
             LinkEvent::Connected => {
                 if matches!(call.stage, Stage::Connecting) {
                     call.stage = Stage::WarmingUp { since: now.mono };

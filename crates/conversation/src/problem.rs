@@ -6,6 +6,8 @@ use net::ConnectError;
 use store::DatabaseError;
 use wire::ChatUrlError;
 
+use crate::NoWay;
+
 /// Something a person can do about a problem with one click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -23,6 +25,14 @@ pub enum Action {
     NewConversation,
     /// Look at the brain's settings.
     OpenBrainSettings,
+    /// Look at what the doctor says.
+    OpenDoctor,
+    /// Look at the models.
+    OpenModels,
+    /// Start Moshi on this computer.
+    StartLocal,
+    /// Look at the log of the local Moshi.
+    OpenLocalLog,
 }
 
 /// A problem as it is shown. The window decides by code, never by the words.
@@ -227,6 +237,8 @@ pub enum LinkError {
     Protocol(String),
     /// The host is a bridge, and something is wrong with it or behind it: what, and the same for people.
     Bridge(BridgeError, Box<Failure>),
+    /// There is no way to the host.
+    NoWay(Box<NoWay>),
 }
 
 impl LinkError {
@@ -255,6 +267,7 @@ impl LinkError {
                 BridgeError::WantsTls | BridgeError::Unauthorised(_) | BridgeError::NotBridge(_) => false,
                 _ => true,
             },
+            Self::NoWay(no_way) => no_way.may_pass,
         }
     }
 
@@ -363,6 +376,7 @@ impl LinkError {
                 };
                 Problem::new(failure.code, what, failure.next.clone(), HOST)
             }
+            Self::NoWay(no_way) => no_way.problem.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The task that owns a conversation: it takes inputs in order, asks the machine, and does what follows.
 
 use std::{
+    any::Any,
     collections::HashMap,
     io,
     sync::Arc,
@@ -21,6 +22,7 @@ use tokio::{
 };
 
 use crate::{
+    door::{Behind, Door, Found, NoWay},
     handle::{Command, Event, Handle, Options, Shared, SoundSource, Thinker, locked},
     history_writer::{HistoryWriter, Written},
     link::{self, BridgeNews},
@@ -88,6 +90,8 @@ struct Through {
 /// Inputs that come from elsewhere than the person.
 pub(crate) enum Happening {
     Link(u64, LinkEvent),
+    /// The way to the host of that link was looked for.
+    Found(u64, Result<Found, NoWay>),
     Bridge(u64, BridgeNews),
     Stored(Written),
     Sound(u64, SoundEvent),
@@ -283,6 +287,7 @@ impl Conversation {
                 }
                 Some(Input::Link(link, event))
             }
+            Happening::Found(link, found) => self.found(link, found).await,
             Happening::Bridge(link, news) => {
                 // One that was stopped may not have noticed yet.
                 if self.through.as_ref().is_some_and(|through| through.link == link) {
@@ -335,7 +340,7 @@ impl Conversation {
                         sound.set_muted(muted);
                     }
                 }
-                Effect::Connect(link, host) => self.connect(link, host).await,
+                Effect::Connect(link, host) => self.connect(link, host, None).await,
                 Effect::Disconnect(link) => {
                     self.through.take_if(|through| through.link == link);
                     if let Some((stop, _)) = self.links.get(&link) {
@@ -457,7 +462,79 @@ impl Conversation {
         self.closing.push(runtime::Handle::current().spawn_blocking(move || drop(sound)));
     }
 
-    async fn connect(&mut self, number: u64, host: Host) {
+    /// Looks for the way to a host, unless the link is stopped before it is found.
+    fn find(&mut self, number: u64, door: &Arc<dyn Door>) {
+        let (stop, mut stopped) = watch::channel(false);
+        let (finding, inputs) = (door.find(), self.inputs.clone());
+        let task = tokio::spawn(async move {
+            let found = tokio::select! {
+                found = finding => found,
+                _ = stopped.wait_for(|stop| *stop) => return,
+            };
+            let _ = inputs.send(Happening::Found(number, found)).await;
+        });
+        self.keep(number, stop, task);
+    }
+
+    async fn found(&mut self, number: u64, found: Result<Found, NoWay>) -> Option<Input> {
+        let (stop, _) = self.links.remove(&number)?;
+        if *stop.borrow() {
+            return None;
+        }
+        Some(Input::Link(
+            number,
+            match found {
+                Ok(Found { host, keeps }) => {
+                    let shown = host.shown.clone();
+                    self.connect(number, host, keeps).await;
+                    LinkEvent::Found(shown)
+                }
+                Err(no_way) => LinkEvent::Ended(LinkError::NoWay(Box::new(no_way))),
+            },
+        ))
+    }
+
+    /// `keeps`: what the way needs for as long as the link lasts.
+    async fn connect(&mut self, number: u64, host: Host, keeps: Option<Box<dyn Any + Send>>) {
+        match host.way {
+            Way::Behind(Behind(door)) => self.find(number, &door),
+            Way::Moshi(url) => {
+                let (setup, forward, stop) = self.link(number);
+                let task = tokio::spawn(async move {
+                    tokio::join!(link::run(url, setup), forward);
+                    drop(keeps);
+                });
+                self.keep(number, stop, task);
+            }
+            Way::Bridge(address) => {
+                let (setup, forward, stop) = self.link(number);
+                let (bridge, told) = Bridge::start(self.bridge_setup(address, host.handshake_limit));
+                self.through =
+                    Some(Through { link: number, shown: host.shown, bridge: bridge.clone(), live: false });
+                self.tell(Event::Bridge(Box::new(BridgeNews::Calls))).await;
+                let (news, mut to_tell) = mpsc::channel(INPUTS);
+                let inputs = self.inputs.clone();
+                let pass_on = async move {
+                    while let Some(news) = to_tell.recv().await {
+                        if inputs.send(Happening::Bridge(number, news)).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                let task = tokio::spawn(async move {
+                    tokio::join!(link::bridge::run(bridge, told, news, setup), forward, pass_on);
+                    drop(keeps);
+                });
+                self.keep(number, stop, task);
+            }
+        }
+    }
+
+    /// What a link works with, what passes on its reports, and what stops it.
+    fn link(
+        &self,
+        number: u64,
+    ) -> (link::Setup, impl Future<Output = ()> + Send + use<>, watch::Sender<bool>) {
         let (to_link, mic) = mpsc::channel(MIC_FRAMES);
         let (stop, stopped) = watch::channel(false);
         let (events, mut reported) = mpsc::channel(INPUTS);
@@ -476,29 +553,10 @@ impl Conversation {
                 }
             }
         };
-        let task = match host.way {
-            Way::Moshi(url) => tokio::spawn(async move {
-                tokio::join!(link::run(url, setup), forward);
-            }),
-            Way::Bridge(address) => {
-                let (bridge, told) = Bridge::start(self.bridge_setup(address, host.handshake_limit));
-                self.through =
-                    Some(Through { link: number, shown: host.shown, bridge: bridge.clone(), live: false });
-                self.tell(Event::Bridge(Box::new(BridgeNews::Calls))).await;
-                let (news, mut to_tell) = mpsc::channel(INPUTS);
-                let inputs = self.inputs.clone();
-                let pass_on = async move {
-                    while let Some(news) = to_tell.recv().await {
-                        if inputs.send(Happening::Bridge(number, news)).await.is_err() {
-                            return;
-                        }
-                    }
-                };
-                tokio::spawn(async move {
-                    tokio::join!(link::bridge::run(bridge, told, news, setup), forward, pass_on);
-                })
-            }
-        };
+        (setup, forward, stop)
+    }
+
+    fn keep(&mut self, number: u64, stop: watch::Sender<bool>, task: JoinHandle<()>) {
         self.links.retain(|_, (_, task)| !task.is_finished());
         self.links.insert(number, (stop, task));
     }

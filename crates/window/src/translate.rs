@@ -66,6 +66,10 @@ impl From<conversation::Action> for view::Action {
             conversation::Action::OpenPersonaSettings => Self::OpenPersonaSettings,
             conversation::Action::NewConversation => Self::NewConversation,
             conversation::Action::OpenBrainSettings => Self::OpenBrainSettings,
+            conversation::Action::OpenDoctor => Self::OpenDoctor,
+            conversation::Action::OpenModels => Self::OpenModels,
+            conversation::Action::StartLocal => Self::StartLocal,
+            conversation::Action::OpenLocalLog => Self::OpenLocalLog,
         }
     }
 }
