@@ -120,7 +120,10 @@ async fn what_takes_too_long_is_let_go_and_not_asked_again_soon() {
     server.reply(STREAM, Reply::tokens(&["Hello."]));
     server.reply(ROUTE, Reply::json(200, &route_answer())).reply(CONTEXT, held(&context_answer()));
     let mas = client(&server, Limits { aside: Duration::from_millis(200), ..limits() });
-    let told = all(mas.begin(turn("Hi"))).await;
+    // Far more than the limit, and far less than MAS itself may take.
+    let soon = Duration::from_secs(20);
+    let told =
+        tokio::time::timeout(soon, all(mas.begin(turn("Hi")))).await.expect("the turn does not wait for it");
     assert_eq!((told.outcome(), told.memory()), (Outcome::Answered, vec![]));
     server.connection_to_ended(CONTEXT).await;
     assert!(says_nothing(&all(mas.begin(turn("Hi"))).await));
