@@ -49,7 +49,7 @@ test.each(["light", "dark"] as const)("nor has anything that opens, %s", async (
     expect(await findings(page), scene).toEqual([]);
   }
   await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("host.bad_address")));
-  await page.getByTestId("host-address").fill("not an address");
+  await page.getByTestId("mas-address").fill("not an address");
   await page.keyboard.press("Tab");
   await page.locator("[data-code='host.bad_address']").waitFor();
   expect(await findings(page), "a refused field").toEqual([]);

@@ -74,6 +74,7 @@ describe.each(SIZES)("%s", (_, size) => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     const inner = page.locator("[data-testid=settings] .sections");
     expect(await inner.evaluate((sections) => sections.scrollWidth - sections.clientWidth)).toBe(0);
+    await page.getByTestId("host-add").click();
     await page.getByTestId("host-address").scrollIntoViewIfNeeded();
     const field = await page.getByTestId("host-address").boundingBox();
     expect(field?.width).toBeGreaterThan(200);

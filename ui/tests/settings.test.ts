@@ -52,27 +52,23 @@ describe("the pane", () => {
   });
 });
 
-describe("the host", () => {
-  test("is saved when the field is left, once", async () => {
+describe("a line of text", () => {
+  test("is saved when the field is left, once, or by Enter", async () => {
     const page = await openSettings("idle");
-    const field = page.getByTestId("host-address");
-    await field.fill(" other-box:8998 ");
+    const field = page.getByTestId("person");
+    await field.fill(" Grace ");
     await field.press("Tab");
-    await expect.poll(() => asked(page, "changeSettings")).toEqual([{ hostAddress: "other-box:8998" }]);
-    await expect.poll(() => field.inputValue()).toBe("other-box:8998");
-  });
-
-  test("is saved by Enter", async () => {
-    const page = await openSettings("idle");
-    await page.getByTestId("host-address").fill("other-box:8998");
-    await page.keyboard.press("Enter");
-    await expect.poll(() => asked(page, "changeSettings")).toHaveLength(1);
+    await expect.poll(() => asked(page, "changeSettings")).toEqual([{ person: "Grace" }]);
+    await field.fill("Edsger");
+    await field.press("Enter");
+    await expect.poll(() => asked(page, "changeSettings")).toHaveLength(2);
+    await expect.poll(() => field.inputValue()).toBe("Edsger");
   });
 
   test("that is refused stays in the field with the reason beside it", async () => {
     const page = await openSettings("idle");
     await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("host.bad_address")));
-    const field = page.getByTestId("host-address");
+    const field = page.getByTestId("mas-address");
     await field.fill("not an address");
     await field.press("Tab");
     const reason = page.locator("[data-code='host.bad_address']");
@@ -88,6 +84,12 @@ describe("the host", () => {
     expect(await field.getAttribute("aria-invalid")).toBe("false");
   });
 
+  test("that changes elsewhere is shown", async () => {
+    const page = await openSettings("idle");
+    await page.evaluate(() => script.send({ type: "settings", settings: { ...script.now.settings, person: "Kurt" } }));
+    await expect.poll(() => page.getByTestId("person").inputValue()).toBe("Kurt");
+  });
+
   test("waits a number of seconds and nothing else", async () => {
     const page = await openSettings("idle");
     const field = page.getByTestId("handshake-limit");
@@ -98,14 +100,6 @@ describe("the host", () => {
     await field.fill("90");
     await field.press("Tab");
     await expect.poll(() => asked(page, "changeSettings")).toEqual([{ handshakeLimitS: 90 }]);
-  });
-
-  test("that changes elsewhere is shown", async () => {
-    const page = await openSettings("idle");
-    await page.evaluate(() =>
-      script.send({ type: "settings", settings: { ...script.now.settings, hostAddress: "elsewhere:1" } }),
-    );
-    await expect.poll(() => page.getByTestId("host-address").inputValue()).toBe("elsewhere:1");
   });
 });
 
@@ -259,17 +253,6 @@ describe("the brain", () => {
     await page.locator("#mas-token-problem").waitFor();
     expect(await page.getByTestId("mas-token").inputValue()).toBe("secret");
   });
-});
-
-test("what stands at the address can be chosen, and says which address is meant", async () => {
-  const page = await openSettings("idle");
-  expect(await page.getByTestId("host-kind-moshi").isChecked()).toBe(true);
-  await page.getByTestId("host-kind-bridge").check();
-  await expect.poll(() => asked(page, "changeSettings")).toEqual([{ hostKind: "bridge" }]);
-  expect(await page.getByTestId("host-address").getAttribute("placeholder")).toContain(":8999");
-  await page.evaluate(() => script.refusals.set("changeSettings", script.scenes.problem("host.bad_address")));
-  await page.getByTestId("host-kind-moshi").check();
-  await page.locator("#host-kind-problem").waitFor();
 });
 
 describe("the theme", () => {

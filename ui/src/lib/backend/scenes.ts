@@ -1,11 +1,39 @@
-import { emptyPanels } from "$lib/state/view";
+import { emptyDoctor, emptyLocal, emptyPanels } from "$lib/state/view";
+import { CHECKS, DOCTORS, FINGERPRINT, hosts, hostsHere, LOCALS, models, MODELS, oneHost } from "./hostScenes";
 import { BRAINS, brainTurns, hostileLog, hostilePanels, LOG, manyPanels, manyLog, panels, QUESTION } from "./panelScenes";
 import type { Call, Devices, Latency, Light, LightId, LightState, Notice, Phase, Problem, Settings, Snapshot, Turn } from ".";
 
 /** Every state the window can be shown in, by name. For the development server and the tests only. */
 export const SCENES = {
   idle: () => scene("idle"),
-  firstStart: () => scene("idle", { turns: [], settings: { ...SETTINGS, hostAddress: "" } }, { host: "" }),
+  firstStart: () => first(),
+  firstLooking: () => first({ doctor: DOCTORS.reading() }),
+  firstTooSlow: () => first({ doctor: DOCTORS.noGpu() }),
+  firstFits: () => first({ doctor: DOCTORS.rtx5090(), models: MODELS.fitting() }),
+  firstFailed: () => first({ doctor: DOCTORS.failed() }),
+  hosts: () => scene("idle", { hosts: hosts() }),
+  hostsNone: () => scene("idle", { hosts: { profiles: [], chosen: null, forThisRun: false } }, { host: "" }),
+  hostTesting: () => scene("idle", { hosts: hosts({ check: CHECKS.running() }) }),
+  hostWorks: () => scene("idle", { hosts: hosts({ check: CHECKS.works() }) }),
+  hostTooSlow: () => scene("idle", { hosts: hosts({ check: CHECKS.tooSlow() }) }),
+  hostUnknown: () => scene("idle", { hosts: hosts({ check: CHECKS.unknownCertificate() }) }),
+  hostChanged: () => scene("idle", { hosts: hosts({ check: CHECKS.changedCertificate(), pin: FINGERPRINT }) }),
+  hostRefused: () => scene("idle", { hosts: hosts({ check: CHECKS.refused(), token: true }) }),
+  localOff: () => here({}),
+  localStarting: () => here({ local: LOCALS.loading() }),
+  localReady: () => here({ local: LOCALS.ready() }),
+  localRestarting: () => here({ local: LOCALS.waiting() }),
+  localFailed: () => here({ local: LOCALS.failed() }),
+  doctorReading: () => scene("idle", { doctor: DOCTORS.reading() }),
+  doctorMeasuring: () => scene("idle", { doctor: DOCTORS.measuring() }),
+  doctorNoGpu: () => scene("idle", { doctor: DOCTORS.noGpu() }),
+  doctor5090: () => scene("idle", { doctor: DOCTORS.rtx5090() }),
+  doctorFailed: () => scene("idle", { doctor: DOCTORS.failed() }),
+  modelsDownloading: () => scene("idle", { models: MODELS.downloading() }),
+  modelsPaused: () => scene("idle", { models: MODELS.paused() }),
+  modelsGated: () => scene("idle", { models: MODELS.gated() }),
+  modelsDiskFull: () => scene("idle", { models: MODELS.diskFull() }),
+  modelsHere: () => scene("idle", { models: MODELS.here() }),
   connecting: () => scene("connecting", {}, { sinceMs: ago(12), limitS: 30, attempt: 1 }),
   warmingUp: () =>
     scene("warmingUp", {}, { sinceMs: ago(43), limitS: 120, attempt: 1, problem: problem("call.warming_up") }),
@@ -85,8 +113,10 @@ export const ago = (seconds: number) => Date.now() - seconds * 1000;
 export const ahead = (seconds: number) => Date.now() + seconds * 1000;
 
 const SETTINGS: Settings = {
-  hostAddress: "gpu-box.local:8998",
-  hostKind: "moshi",
+  welcomed: true,
+  useNextHost: false,
+  local: { runtime: "mycaHost", model: "", python: "", backend: "", image: "", withApp: false },
+  modelEndpoint: "",
   handshakeLimitS: 30,
   persona: "You enjoy having a good conversation. You answer in one or two sentences and ask back when something is unclear.",
   voice: "NATF2.pt",
@@ -162,6 +192,10 @@ const SENTENCES: Record<string, [what: string, next: string]> = {
   "bridge.unreachable": ["The bridge does not answer.", "Start it, or look at its address."],
   "history.gone": ["This conversation is not there any more.", "Look for another one."],
   "host.bad_address": ["This is not an address of a host.", "Write a name and a port, like gpu-box.local:8998."],
+  "host.plain": ["That address is not encrypted: everybody on the way could listen in.", "Write it with wss://, go through an SSH tunnel, or allow it below if you trust the whole way."],
+  "host.bad_ssh": ["That is no name of a computer that ssh could reach.", "Write it like me@gpu.example, or as your ssh configuration calls it."],
+  "host.unknown": ["There is no such host any more.", "Choose another one."],
+  "models.no_model": ["There is no model in that folder.", "Choose the one with model.safetensors or model.gguf in it."],
   "conversation.text_too_long": ["The text is longer than 4,000 characters.", "Send it in two parts."],
 };
 
@@ -272,6 +306,10 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     conversationId: "c1",
     turns: phase === "live" ? [...TALK(), OPEN_TURN()] : TALK(),
     settings: SETTINGS,
+    hosts: oneHost(),
+    local: emptyLocal(ago(60)),
+    doctor: emptyDoctor(ago(60)),
+    models: models(),
     voices: ["NATF0.pt", "NATF1.pt", "NATF2.pt", "NATM0.pt", "NATM1.pt", "VARF0.pt", "VARM0.pt"],
     devices: DEVICES,
     latency: NO_LATENCY,
@@ -281,6 +319,16 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     log: { entries: [], leftOut: 0 },
     ...over,
   };
+}
+
+function first(over: Partial<Snapshot> = {}): Snapshot {
+  const nobody = { profiles: [], chosen: null, forThisRun: false };
+  return scene("idle", { turns: [], hosts: nobody, settings: { ...SETTINGS, welcomed: false }, ...over }, { host: "" });
+}
+
+/** This computer is the host. */
+function here(over: Partial<Snapshot>): Snapshot {
+  return scene("idle", { hosts: hostsHere(), models: MODELS.here(), ...over }, { host: "This computer" });
 }
 
 const TALK = (): Turn[] => [

@@ -1,7 +1,8 @@
-import type { Backend, Call, ExportFormat, HistoryPage, MemoryPage, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
+import type { Backend, Call, ExportFormat, HistoryPage, HostDraft, MemoryPage, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
 import { apply } from "$lib/state/apply";
 import { emptyView } from "$lib/state/view";
 import { ScriptedArchive } from "./scriptedArchive";
+import { ScriptedMachine } from "./scriptedMachine";
 import { manyLog, manyTools } from "./panelScenes";
 import { LATENCY, lights, light, manyTurns, notice, problem, SCENES, type SceneName } from "./scenes";
 
@@ -17,6 +18,7 @@ export class ScriptedBackend implements Backend {
   readonly refusals = new Map<Command, Problem>();
   readonly scenes = { LATENCY, lights, light, manyLog, manyTools, manyTurns, notice, problem };
   readonly archive = new ScriptedArchive();
+  readonly machine = new ScriptedMachine({ now: () => this.now, send: (...events) => this.send(...events) });
   /** Commands answer only when this settles. */
   held: Promise<void> = Promise.resolve();
   #now: Snapshot;
@@ -33,12 +35,16 @@ export class ScriptedBackend implements Backend {
 
   /** Puts the whole window into a scene. */
   show(scene: SceneName): void {
-    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest, panels, log } = SCENES[scene]();
+    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest, panels, log, ...machine } = SCENES[scene]();
     this.send(
       { type: "call", call },
       { type: "lights", lights },
       { type: "conversation", id: conversationId, turns },
       { type: "settings", settings },
+      { type: "hosts", hosts: machine.hosts },
+      { type: "local", local: machine.local },
+      { type: "doctor", doctor: machine.doctor },
+      { type: "models", models: machine.models },
       { type: "devices", devices },
       { type: "latency", latency },
       { type: "notices", notices },
@@ -202,6 +208,105 @@ export class ScriptedBackend implements Backend {
   async setMasToken(token: string | null): Promise<void> {
     await this.#answer("setMasToken", token);
     this.send({ type: "settings", settings: { ...this.#now.settings, masToken: token !== null } });
+  }
+
+  async addHost(draft: HostDraft): Promise<string> {
+    await this.#answer("addHost", draft);
+    return this.machine.addHost(draft);
+  }
+
+  async editHost(id: string, draft: HostDraft): Promise<void> {
+    await this.#answer("editHost", { id, draft });
+    this.machine.editHost(id, draft);
+  }
+
+  async deleteHost(id: string): Promise<void> {
+    await this.#answer("deleteHost", id);
+    this.machine.deleteHost(id);
+  }
+
+  async orderHosts(ids: string[]): Promise<void> {
+    await this.#answer("orderHosts", ids);
+    this.machine.orderHosts(ids);
+  }
+
+  async chooseHost(id: string): Promise<void> {
+    await this.#answer("chooseHost", id);
+    this.machine.chooseHost(id);
+  }
+
+  async pinHost(id: string, fingerprint: string | null): Promise<void> {
+    await this.#answer("pinHost", { id, fingerprint });
+    this.machine.pinHost(id, fingerprint);
+  }
+
+  async setHostToken(id: string, token: string | null): Promise<void> {
+    await this.#answer("setHostToken", { id, token });
+    this.machine.setHostToken(id, token);
+  }
+
+  async checkHost(id: string): Promise<void> {
+    await this.#answer("checkHost", id);
+    this.machine.checkHost(id);
+  }
+
+  async cancelCheck(id: string): Promise<void> {
+    await this.#answer("cancelCheck", id);
+    this.machine.cancelCheck(id);
+  }
+
+  async startLocal(): Promise<void> {
+    await this.#answer("startLocal");
+    this.machine.startLocal();
+  }
+
+  async stopLocal(): Promise<void> {
+    await this.#answer("stopLocal");
+    this.machine.stopLocal();
+  }
+
+  async localLog(): Promise<string[]> {
+    await this.#answer("localLog");
+    return this.machine.log;
+  }
+
+  async runDoctor(): Promise<void> {
+    await this.#answer("runDoctor");
+    this.machine.runDoctor();
+  }
+
+  async cancelDoctor(): Promise<void> {
+    await this.#answer("cancelDoctor");
+    this.machine.cancelDoctor();
+  }
+
+  async refreshModels(): Promise<void> {
+    await this.#answer("refreshModels");
+  }
+
+  async downloadModel(id: string): Promise<void> {
+    await this.#answer("downloadModel", id);
+    this.machine.downloadModel(id);
+  }
+
+  async pauseDownload(id: string): Promise<void> {
+    await this.#answer("pauseDownload", id);
+    this.machine.pauseDownload(id);
+  }
+
+  async deleteModel(id: string): Promise<void> {
+    await this.#answer("deleteModel", id);
+    this.machine.deleteModel(id);
+  }
+
+  async importModel(folder: string): Promise<string> {
+    await this.#answer("importModel", folder);
+    return this.machine.importModel(folder);
+  }
+
+  async setHubToken(token: string | null): Promise<void> {
+    await this.#answer("setHubToken", token);
+    this.machine.setHubToken(token);
   }
 
   async report(): Promise<string> {

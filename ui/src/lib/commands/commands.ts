@@ -1,20 +1,13 @@
-import type { Section } from "$lib/backend";
+import { PLACES } from "$lib/settings/places";
 import type { App } from "$lib/state/app.svelte";
 import { canStop } from "$lib/state/phase";
 import { openQuestions } from "$lib/state/questions";
 import { answers } from "$lib/words/brain";
+import { looks } from "$lib/words/doctor";
+import { localRuns } from "$lib/words/local";
 
 /** Something that the window can be told to do. */
 export type Named = { id: string; title: string; keys?: string[]; run: () => void };
-
-const SECTIONS: [Section, string][] = [
-  ["host", "Host"],
-  ["audio", "Audio"],
-  ["persona", "Voice and persona"],
-  ["brain", "Brain"],
-  ["appearance", "Appearance"],
-  ["about", "About"],
-];
 
 /** Everything that can be done now, what is most often done first. */
 export function commands(app: App): Named[] {
@@ -41,12 +34,14 @@ export function commands(app: App): Named[] {
       : []),
     { id: "panels", title: "Panels: brain, tool calls, agents, memory", keys: ["P"], run: () => (app.pane = { name: "panels" }) },
     { id: "events", title: app.events ? "Close the events" : "Events: what has happened", keys: ["E"], run: () => app.toggleEvents() },
-    ...SECTIONS.map(([section, name], index): Named => ({
+    ...hosting(app),
+    ...PLACES.map(([section, name], index): Named => ({
       id: `settings:${section}`,
       title: `Settings: ${name}`,
       ...(index === 0 ? { keys: ["Ctrl", ","] } : {}),
       run: () => app.openSettings(section),
     })),
+    { id: "firstScreen", title: "Show the first screen", run: () => app.showFirstScreen() },
     {
       id: "echoTest",
       title: echoes ? "Stop the echo test" : "Start the echo test",
@@ -56,5 +51,30 @@ export function commands(app: App): Named[] {
     { id: "themeDark", title: "Theme: dark", run: () => void store.changeSettings({ theme: "dark" }) },
     { id: "themeSystem", title: "Theme: as the system", run: () => void store.changeSettings({ theme: "system" }) },
     { id: "help", title: "Shortcuts", keys: ["?"], run: () => (app.help = true) },
+  ];
+}
+
+/** What can be done with the hosts, with Moshi on this computer, and with the doctor. */
+function hosting(app: App): Named[] {
+  const { store } = app;
+  const { hosts, local, doctor } = store.view;
+  const { host } = app;
+  return [
+    ...hosts.profiles
+      .filter(({ id }) => id !== hosts.chosen)
+      .map(({ id, name }): Named => ({ id: `host:${id}`, title: `Host: use ${name}`, run: () => void store.told(store.chooseHost(id)) })),
+    ...(host
+      ? [{ id: "testHost", title: `Host: test ${host.name}`, run: () => (void store.told(store.checkHost(host.id)), app.openHost(host.id)) }]
+      : []),
+    { id: "addHost", title: "Host: add one", run: () => app.addHost() },
+    localRuns(local.phase)
+      ? { id: "stopLocal", title: "Stop Moshi on this computer", run: () => void store.stopLocal() }
+      : { id: "startLocal", title: "Start Moshi on this computer", run: () => void store.startLocal() },
+    { id: "localLog", title: "Log of Moshi on this computer", run: () => app.openLog() },
+    {
+      id: "doctor",
+      title: looks(doctor) ? "Doctor: cancel" : "Doctor: look at this computer",
+      run: () => (void (looks(doctor) ? store.cancelDoctor() : store.runDoctor()), app.openSettings("doctor")),
+    },
   ];
 }

@@ -1,6 +1,9 @@
 import { PHASE_WORDS, phaseSentence } from "$lib/words/call";
+import { looks } from "$lib/words/doctor";
+import { HOST_VERDICTS } from "$lib/words/hosts";
+import { isHere } from "$lib/words/local";
 import { SPEAKER_NAMES } from "$lib/words/turn";
-import type { BrainPanel, Problem, ToolCall } from "$lib/backend";
+import type { BrainPanel, Doctor, Hosts, Local, Models, Problem, ToolCall } from "$lib/backend";
 import type { ViewEvent } from "./apply";
 import { isQuestion } from "./questions";
 import type { View } from "./view";
@@ -10,7 +13,7 @@ const LONGEST = 300;
 
 /**
  * What a screen reader should say about an event: changes of phase, finished turns of others, questions, a brain that
- * waits or fails, new notices.
+ * waits or fails, new notices, and what a test, the doctor, a download or a start came to.
  */
 export function announcement(before: View, event: ViewEvent): string | null {
   switch (event.type) {
@@ -37,6 +40,14 @@ export function announcement(before: View, event: ViewEvent): string | null {
       return questions(before, event.calls);
     case "brain":
       return trouble(before.panels.brain, event.brain);
+    case "hosts":
+      return tested(before.hosts, event.hosts);
+    case "local":
+      return started(before.local, event.local);
+    case "doctor":
+      return looked(before.doctor, event.doctor);
+    case "models":
+      return downloaded(before.models, event.models);
     case "refused":
       return sentences(event.problem);
     default:
@@ -57,6 +68,40 @@ function trouble(before: BrainPanel, now: BrainPanel): string | null {
   if (now.state === "failed" && before.state !== "failed" && now.problem) return sentences(now.problem);
   if (now.waitsUntilMs !== null && before.waitsUntilMs === null) return "The brain has had too many requests and waits.";
   return null;
+}
+
+function tested(before: Hosts, { profiles }: Hosts): string | null {
+  const ran = new Set(before.profiles.filter(({ check }) => check?.running).map(({ id }) => id));
+  const said = profiles.flatMap(({ id, name, check }) => {
+    if (!ran.has(id) || !check?.verdict || check.running) return [];
+    return [`${name}: ${HOST_VERDICTS[check.verdict].word}. ${check.problem ? sentences(check.problem) : check.found}`.trim()];
+  });
+  return said.length > 0 ? said.join(" ") : null;
+}
+
+function started(before: Local, { phase, problem }: Local): string | null {
+  if (phase === before.phase) return null;
+  if (phase === "ready") return "Moshi on this computer is ready.";
+  if (phase === "waiting") return "Moshi on this computer ended, and is started again.";
+  if (phase === "failed") return problem ? sentences(problem) : "Moshi on this computer does not run.";
+  return null;
+}
+
+function looked(before: Doctor, now: Doctor): string | null {
+  if (!looks(before) || looks(now)) return null;
+  if (now.phase === "failed" && now.problem) return sentences(now.problem);
+  return now.phase === "done" ? now.summary : null;
+}
+
+function downloaded(before: Models, { rows }: Models): string | null {
+  const known = new Map(before.rows.map((row) => [row.id, row]));
+  const said = rows.flatMap(({ id, name, state, problem }) => {
+    const was = known.get(id);
+    if (!was || (was.state !== "downloading" && was.state !== "checking")) return [];
+    if (isHere(state)) return [`${name} is here.`];
+    return problem && problem.code !== was.problem?.code ? [sentences(problem)] : [];
+  });
+  return said.length > 0 ? said.join(" ") : null;
 }
 
 function sentences({ what, next }: Problem): string {

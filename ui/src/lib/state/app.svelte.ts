@@ -1,13 +1,16 @@
 import { createContext } from "svelte";
 import { SvelteSet } from "svelte/reactivity";
-import type { Action, Section } from "$lib/backend";
+import type { Action, HostProfile, Section } from "$lib/backend";
 import type { Store } from "./store.svelte";
 
 export type PanelName = "brain" | "tools" | "agents" | "memory";
 
+/** A place in the settings: a section, the part about Moshi on this computer, or its log. */
+export type Place = Section | "local" | "localLog";
+
 /** What stands in the third column in place of the panels. In a narrow window the panels too are a pane. */
 export type Pane =
-  | { name: "settings"; section: Section | null }
+  | { name: "settings"; section: Place | null }
   | { name: "history" }
   | { name: "memories" }
   | { name: "panels" };
@@ -19,6 +22,14 @@ export class App {
   help = $state(false);
   palette = $state(false);
   events = $state(false);
+  /** Whether the lines that the local Moshi prints are shown in the settings. */
+  log = $state(false);
+  /** Whether a host is being written down in the settings. */
+  addsHost = $state(false);
+  /** The host whose row is open there. One at a time. */
+  openRow: string | null = $state(null);
+  /** Whether the person asked for the first screen. */
+  firstAsked = $state(false);
   /** Where typing goes on when what held the focus is gone. */
   textBox: HTMLElement | null = null;
   /** For as long as the window lives. */
@@ -28,8 +39,50 @@ export class App {
     store.onOpenSettings = (section) => this.openSettings(section);
   }
 
-  openSettings(section: Section | null = null): void {
+  /** The host that Talk calls. */
+  get host(): HostProfile | null {
+    const { profiles, chosen } = this.store.view.hosts;
+    return profiles.find(({ id }) => id === chosen) ?? null;
+  }
+
+  /** The first screen comes by itself to whoever is new here; a conversation is never covered by it unasked. */
+  get firstScreen(): boolean {
+    if (this.firstAsked) return true;
+    const { opening, settings, hosts, turns } = this.store.view;
+    return opening.state === "ready" && !settings.welcomed && hosts.profiles.length === 0 && turns.length === 0;
+  }
+
+  showFirstScreen(): void {
+    this.closePane();
+    this.events = false;
+    this.firstAsked = true;
+  }
+
+  /** Whatever the person chose there, it does not come by itself again. */
+  leaveFirstScreen(): void {
+    this.firstAsked = false;
+    if (!this.store.view.settings.welcomed) void this.store.changeSettings({ welcomed: true });
+  }
+
+  openSettings(section: Place | null = null): void {
     this.pane = { name: "settings", section };
+  }
+
+  addHost(): void {
+    this.addsHost = true;
+    this.openSettings("host");
+  }
+
+  /** Shows a host with everything about it. */
+  openHost(id: string): void {
+    this.openRow = id;
+    this.addsHost = false;
+    this.openSettings("host");
+  }
+
+  openLog(): void {
+    this.log = true;
+    this.openSettings("localLog");
   }
 
   /** Opens a pane, or closes it where it is open. */
@@ -67,6 +120,14 @@ export class App {
         return this.openSettings("persona");
       case "openBrainSettings":
         return this.openSettings("brain");
+      case "openDoctor":
+        return this.openSettings("doctor");
+      case "openModels":
+        return this.openSettings("models");
+      case "startLocal":
+        return void this.store.startLocal();
+      case "openLocalLog":
+        return this.openLog();
     }
   }
 }

@@ -32,6 +32,14 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
       return { ...view, devices: event.devices };
     case "settings":
       return { ...view, settings: event.settings };
+    case "hosts":
+      return { ...view, hosts: event.hosts };
+    case "local":
+      return { ...view, local: event.local };
+    case "doctor":
+      return { ...view, doctor: event.doctor };
+    case "models":
+      return { ...view, models: event.models };
     case "signal":
       return { ...view, sound: withSignal(view.sound, event.signal, nowMs) };
     case "latency":

@@ -1,4 +1,4 @@
-import { asProblem, type Backend, type ExportFormat, type Problem, type Section, type SettingsPatch } from "$lib/backend";
+import { asProblem, type Backend, type ExportFormat, type HostDraft, type Problem, type Section, type SettingsPatch } from "$lib/backend";
 import { Announcer } from "./announcer.svelte";
 import { announcement } from "./announce";
 import { apply, type ViewEvent } from "./apply";
@@ -67,6 +67,12 @@ export class Store {
     else void this.#ask((backend) => backend.dismissNotice(id));
   }
 
+  /** Makes a notice of a problem that belongs to no control on the screen. */
+  async told(asked: Promise<Problem | null>): Promise<void> {
+    const problem = await asked;
+    if (problem) this.#apply({ type: "refused", problem });
+  }
+
   /** The problem, if any, is the caller's to show: it belongs beside the box with the text. */
   sendText = (text: string) => this.#attempt((backend) => backend.sendText(text));
   /** The problem, if any, belongs beside the field. */
@@ -88,11 +94,36 @@ export class Store {
   editMemory = (id: string, text: string) => this.#attempt((backend) => backend.editMemory(id, text));
   forgetMemory = (id: string) => this.#attempt((backend) => backend.forgetMemory(id));
 
+  /** The answer is the new host's id. */
+  addHost = (draft: HostDraft) => this.#question((backend) => backend.addHost(draft));
+  editHost = (id: string, draft: HostDraft) => this.#attempt((backend) => backend.editHost(id, draft));
+  deleteHost = (id: string) => this.#attempt((backend) => backend.deleteHost(id));
+  orderHosts = (ids: string[]) => this.#attempt((backend) => backend.orderHosts(ids));
+  chooseHost = (id: string) => this.#attempt((backend) => backend.chooseHost(id));
+  pinHost = (id: string, fingerprint: string | null) => this.#attempt((backend) => backend.pinHost(id, fingerprint));
+  setHostToken = (id: string, token: string | null) => this.#attempt((backend) => backend.setHostToken(id, token));
+  checkHost = (id: string) => this.#attempt((backend) => backend.checkHost(id));
+  cancelCheck = (id: string) => this.#attempt((backend) => backend.cancelCheck(id));
+
+  startLocal = () => this.#ask((backend) => backend.startLocal());
+  stopLocal = () => this.#ask((backend) => backend.stopLocal());
+  localLog = () => this.#question((backend) => backend.localLog());
+
+  runDoctor = () => this.#ask((backend) => backend.runDoctor());
+  cancelDoctor = () => this.#ask((backend) => backend.cancelDoctor());
+
+  refreshModels = () => this.#attempt((backend) => backend.refreshModels());
+  downloadModel = (id: string) => this.#attempt((backend) => backend.downloadModel(id));
+  pauseDownload = (id: string) => this.#attempt((backend) => backend.pauseDownload(id));
+  deleteModel = (id: string) => this.#attempt((backend) => backend.deleteModel(id));
+  /** The answer is the model's id. */
+  importModel = (folder: string) => this.#question((backend) => backend.importModel(folder));
+  setHubToken = (token: string | null) => this.#attempt((backend) => backend.setHubToken(token));
+
   report = () => this.#question((backend) => backend.report());
 
-  async #ask(command: (backend: Backend) => Promise<void>): Promise<void> {
-    const problem = await this.#attempt(command);
-    if (problem) this.#apply({ type: "refused", problem });
+  #ask(command: (backend: Backend) => Promise<void>): Promise<void> {
+    return this.told(this.#attempt(command));
   }
 
   async #attempt(command: (backend: Backend) => Promise<void>): Promise<Problem | null> {

@@ -1,4 +1,4 @@
-import type { Level, Notice, Panels, Problem, Snapshot } from "$lib/backend";
+import type { Doctor, Hosts, Level, Local, Models, Notice, Panels, Problem, Snapshot } from "$lib/backend";
 
 /** How many peaks of 20 ms are kept for drawing: 12 s, more than the widest lane shows. */
 export const KEPT_PEAKS = 600;
@@ -73,8 +73,11 @@ export function emptyView(nowMs: number): View {
     conversationId: "",
     turns: [],
     settings: {
-      hostAddress: "",
-      hostKind: "moshi",
+      // Until it is known otherwise nobody is new here: the first screen must not flash.
+      welcomed: true,
+      useNextHost: false,
+      local: { runtime: "mycaHost", model: "", python: "", backend: "", image: "", withApp: false },
+      modelEndpoint: "",
       handshakeLimitS: 0,
       persona: "",
       voice: "",
@@ -87,6 +90,10 @@ export function emptyView(nowMs: number): View {
       model: "",
       person: "",
     },
+    hosts: NO_HOSTS,
+    local: emptyLocal(nowMs),
+    doctor: emptyDoctor(nowMs),
+    models: NO_MODELS,
     voices: [],
     devices: { system: "", inputs: [], outputs: [], input: route, output: route },
     latency: {
@@ -105,6 +112,38 @@ export function emptyView(nowMs: number): View {
     cut: NOTHING_CUT,
     sound: NO_SOUND,
     refusals: [],
+  };
+}
+
+const NO_HOSTS: Hosts = { profiles: [], chosen: null, forThisRun: false };
+const NO_MODELS: Models = { rows: [], folder: "", free: null, token: false };
+
+export function emptyLocal(nowMs: number): Local {
+  return {
+    phase: "off",
+    sinceMs: nowMs,
+    stage: null,
+    what: "",
+    address: null,
+    restarts: 0,
+    retryAtMs: null,
+    problem: null,
+    warnings: [],
+    logFile: null,
+  };
+}
+
+export function emptyDoctor(nowMs: number): Doctor {
+  return {
+    phase: "never",
+    sinceMs: nowMs,
+    atWork: "",
+    progress: 0,
+    summary: "",
+    facts: [],
+    rows: [],
+    leftOut: [],
+    problem: null,
   };
 }
 

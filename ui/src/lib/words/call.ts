@@ -53,6 +53,14 @@ export function actionWord(action: Action, phase: Phase): string {
       return "Voice and persona";
     case "openBrainSettings":
       return "Brain settings";
+    case "openDoctor":
+      return "What runs here";
+    case "openModels":
+      return "Models";
+    case "startLocal":
+      return "Start Moshi here";
+    case "openLocalLog":
+      return "Show the log";
     case "newConversation":
       return "New conversation";
   }

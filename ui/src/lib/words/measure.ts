@@ -7,6 +7,24 @@ export function milliseconds(ms: number | null): string {
   return ms === null ? NONE : `${Math.round(ms)} ms`;
 }
 
+/** "8.2 GB", "552 kB", "12 MB": as disks and downloads are counted, in powers of a thousand, with two or three digits. */
+export function bytes(count: number | null): string {
+  if (count === null) return NONE;
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = Math.max(0, count);
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** "34 %". Never 100 % before it is. */
+export function percent(share: number): string {
+  return `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
+}
+
 const COUNT = new Intl.NumberFormat("en-GB");
 
 /** "12", "10,000". */

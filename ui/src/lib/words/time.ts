@@ -22,6 +22,14 @@ export function sinceWords(sinceMs: number, nowMs: number, waits: boolean): stri
   return waits ? minutes(nowMs - sinceMs) : `since ${clockTime(sinceMs, nowMs)}`;
 }
 
+/** "about 4 min left": nobody counts the seconds of a download that goes on for longer than a minute. */
+export function leftWords(seconds: number): string {
+  if (seconds < 60) return "less than a minute left";
+  const whole = Math.round(seconds / 60);
+  if (whole < 90) return `about ${whole} min left`;
+  return `about ${Math.round(whole / 60)} h left`;
+}
+
 /** Like `minutes`, but rounded up: a countdown reaches 0:00 when it is over, not a second before. */
 export function countdown(untilMs: number, nowMs: number): string {
   return minutes(Math.ceil((untilMs - nowMs) / 1000) * 1000);

@@ -1,0 +1,14 @@
+import type { Place } from "$lib/state/app.svelte";
+
+/** The sections of the settings in their order, with their names where there is little room. */
+export const PLACES: readonly (readonly [Exclude<Place, "localLog">, string])[] = [
+  ["host", "Hosts"],
+  ["local", "This computer"],
+  ["doctor", "Doctor"],
+  ["models", "Models"],
+  ["audio", "Audio"],
+  ["persona", "Voice and persona"],
+  ["brain", "Brain"],
+  ["appearance", "Appearance"],
+  ["about", "About"],
+];
