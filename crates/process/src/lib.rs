@@ -25,6 +25,6 @@ pub use exit::Exit;
 pub use find::find;
 pub use guard::Guard;
 pub use log::LogFile;
-pub use output::{Line, Source};
+pub use output::{Line, Output, Source};
 pub use spec::Spec;
 pub use tokio::process::ChildStdin;

@@ -10,7 +10,7 @@ use tokio::{
     sync::broadcast,
 };
 
-use crate::{Exit, log::Journal};
+use crate::{Exit, LogFile, log::Journal};
 
 /// The longest line that is kept, in bytes. The rest of a longer one is left out.
 const LONGEST: usize = 4 << 10;
@@ -39,9 +39,10 @@ pub struct Line {
     pub cut: bool,
 }
 
-/// All that a child has printed so far, as far as it is kept.
+/// All that a child has printed so far, as far as it is kept. It can also be that of something that is no child, such as a
+/// container: [`Output::logged`].
 #[derive(Debug)]
-pub(crate) struct Output {
+pub struct Output {
     secrets: Vec<String>,
     state: Mutex<State>,
 }
@@ -61,12 +62,25 @@ impl Output {
         Self { secrets, state: Mutex::new(state) }
     }
 
-    pub(crate) fn tail(&self) -> Vec<Line> {
+    /// The output of something that is no child of ours, without these secrets, and written to a log as well. A log that
+    /// cannot be opened is warned of, and does not keep the lines from being taken.
+    #[must_use]
+    pub fn logged(secrets: Vec<String>, log: LogFile) -> Self {
+        let opened = Journal::open(log);
+        let journal =
+            opened.inspect_err(|error| tracing::warn!(%error, "the log of a container cannot be opened")).ok();
+        Self::new(secrets, journal.map(|(journal, _)| journal))
+    }
+
+    /// The last lines that were printed, 200 at most, the newest at the end.
+    #[must_use]
+    pub fn tail(&self) -> Vec<Line> {
         self.state().last.iter().cloned().collect()
     }
 
-    /// The last lines, and all that come after them.
-    pub(crate) fn follow(&self) -> (Vec<Line>, broadcast::Receiver<Line>) {
+    /// The last lines, and every one that comes after them, until the output is closed.
+    #[must_use]
+    pub fn follow(&self) -> (Vec<Line>, broadcast::Receiver<Line>) {
         let state = self.state();
         let following = match &state.following {
             Some(following) => following.subscribe(),
@@ -76,7 +90,7 @@ impl Output {
     }
 
     /// No more lines come.
-    pub(crate) fn close(&self, exit: Exit) {
+    pub fn close(&self, exit: Exit) {
         let mut state = self.state();
         state.following = None;
         if let Some(journal) = state.journal.take() {
@@ -85,7 +99,7 @@ impl Output {
     }
 
     /// Reads a stream until it ends.
-    pub(crate) async fn read(&self, mut stream: impl AsyncRead + Unpin, source: Source) {
+    pub async fn read(&self, mut stream: impl AsyncRead + Unpin, source: Source) {
         let longest = self.secrets.iter().map(String::len).max().unwrap_or_default();
         let mut cutter = Cutter::new(LONGEST + longest);
         let mut bytes = vec![0; 8 << 10];
