@@ -5,8 +5,8 @@ import type { Store } from "./store.svelte";
 
 export type PanelName = "brain" | "tools" | "agents" | "memory";
 
-/** A place in the settings: a section, the part about Moshi on this computer, or its log. */
-export type Place = Section | "local" | "localLog";
+/** A place in the settings: a section, Moshi on this computer, its log, or where a host is written down. */
+export type Place = Section | "local" | "localLog" | "hostAdd";
 
 /** What stands in the third column in place of the panels. In a narrow window the panels too are a pane. */
 export type Pane =
@@ -70,7 +70,7 @@ export class App {
 
   addHost(): void {
     this.addsHost = true;
-    this.openSettings("host");
+    this.openSettings("hostAdd");
   }
 
   /** Shows a host with everything about it. */
@@ -93,6 +93,13 @@ export class App {
 
   closePane(): void {
     this.pane = null;
+  }
+
+  /** What was opened in the settings is closed when one comes back. */
+  settingsLeft(): void {
+    this.addsHost = false;
+    this.openRow = null;
+    this.log = false;
   }
 
   toggleEvents(): void {

@@ -12,12 +12,12 @@ export const PHASE_WORDS: Record<Phase, string> = {
   failed: "Not connected",
 };
 
-/** What is, and what comes next, when Rust has no problem to report. */
-export function phaseSentence(call: Call): string {
-  const host = call.host || "the host";
+/** What is, and what comes next, when Rust has no problem to report. `here`: the host is this computer. */
+export function phaseSentence(call: Call, here = false): string {
+  const host = here ? "this computer" : call.host || "the host";
   switch (call.phase) {
     case "idle":
-      return call.host ? `Talk connects to ${call.host}.` : "No host is set. Talk needs one; typing does not.";
+      return here || call.host ? `Talk connects to ${host}.` : "No host is set. Talk needs one; typing does not.";
     case "connecting":
       return `Asking ${host} for a conversation.`;
     case "warmingUp":
@@ -36,7 +36,7 @@ export function phaseSentence(call: Call): string {
 }
 
 function sentenceStart(host: string): string {
-  return host === "the host" ? "The host" : host;
+  return host === "the host" ? "The host" : host === "this computer" ? "This computer" : host;
 }
 
 export function actionWord(action: Action, phase: Phase): string {

@@ -1,8 +1,10 @@
 import type { Basis, Doctor, DoctorRow, Verdict } from "$lib/backend";
 import type { ShapeName } from "$lib/ui/shapes";
-import { NONE } from "./measure";
 
 type Shown = { shape: ShapeName; word: string };
+
+/** The weights of a row to which they make no difference. */
+export const ANY_WEIGHTS = "any";
 
 export const VERDICTS: Record<Verdict, Shown> = {
   works: { shape: "well", word: "Works" },
@@ -38,7 +40,7 @@ export function doctorText({ summary, facts, rows, leftOut }: Doctor): string {
     ...facts.map(({ name, value }) => `${name}: ${value}`),
     "",
     ...rows.flatMap(({ runtime, weights, verdict, basis, reasons, next, recommended }) => [
-      `${runtime}, ${weights ?? NONE}: ${VERDICTS[verdict].word} (${BASES[basis].word})${recommended ? ", recommended" : ""}`,
+      `${runtime}, ${weights ?? ANY_WEIGHTS} weights: ${VERDICTS[verdict].word} (${BASES[basis].word})${recommended ? ", recommended" : ""}`,
       ...[...reasons, next].filter(Boolean).map((sentence) => `  ${sentence}`),
     ]),
     ...(leftOut.length > 0 ? ["", "Not looked at:", ...leftOut.map((what) => `  ${what}`)] : []),

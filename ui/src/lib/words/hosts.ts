@@ -34,9 +34,15 @@ export const PLACE_NAMES: Record<HostPlace["kind"], string> = {
   thisComputer: "This computer",
 };
 
-/** "gpu-box.local:8998 · Moshi server", without saying the same twice. */
-export function whereWords({ name, shown, place }: HostProfile): string {
-  return [shown, PLACE_NAMES[place.kind]].filter((words, index, all) => words !== name && all.indexOf(words) === index).join(" · ");
+/** "gpu-box.local:8998 · Moshi server · unencrypted", without saying the same twice. */
+export function whereWords(host: HostProfile): string {
+  const words = [host.shown, PLACE_NAMES[host.place.kind], isPlain(host) ? "unencrypted" : host.name];
+  return words.filter((word, index) => word !== host.name && words.indexOf(word) === index).join(" · ");
+}
+
+/** Whether what is said goes unencrypted to this host, over a network. */
+export function isPlain({ place }: HostProfile): boolean {
+  return "address" in place && goesPlain(place.address);
 }
 
 /** Whether what is said would go out unencrypted to another computer: that takes a choice of its own. */
