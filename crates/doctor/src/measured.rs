@@ -48,9 +48,9 @@ pub struct TimedRun {
 impl World {
     /// Adds a timed run, in place of an earlier one of the same.
     pub fn add_run(&mut self, run: TimedRun) {
-        self.measured.runs.retain(|old| {
-            (old.runtime, old.weights, &old.device) != (run.runtime, run.weights, &run.device)
-        });
+        self.measured
+            .runs
+            .retain(|old| (old.runtime, old.weights, &old.device) != (run.runtime, run.weights, &run.device));
         self.measured.runs.push(run);
     }
 }

@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::{
-    Basis, Choice, Effect, Finding, GpuKind, Recommendation, Runtime, Verdict, Weights, World,
-    figures::gb,
+    Basis, Choice, Effect, Finding, GpuKind, Recommendation, Runtime, Verdict, Weights, World, figures::gb,
 };
 
 /// How many ways on this computer are named.
@@ -68,7 +67,9 @@ fn run(world: &World, finding: &Finding) -> Recommendation {
 fn name(world: &World, finding: &Finding) -> String {
     let device = match (&finding.device, finding.runtime) {
         (Some(device), _) => format!(" on the {device}"),
-        (None, Runtime::HostCpu) => world.cpu.name.as_ref().map(|cpu| format!(" ({cpu})")).unwrap_or_default(),
+        (None, Runtime::HostCpu) => {
+            world.cpu.name.as_ref().map(|cpu| format!(" ({cpu})")).unwrap_or_default()
+        }
         (None, _) => String::new(),
     };
     format!("{} with {}{device}", finding.runtime, finding.weights)
@@ -81,7 +82,9 @@ pub(super) fn summary(world: &World, findings: &[Finding]) -> String {
         return match best.verdict {
             Verdict::Works => format!("This computer runs Moshi: {name} was timed here and keeps up."),
             _ if best.tight => {
-                format!("This computer may run Moshi: {name}. There is little room, and it has not been timed.")
+                format!(
+                    "This computer may run Moshi: {name}. There is little room, and it has not been timed."
+                )
             }
             _ => format!("This computer should run Moshi: {name}. It has not been timed yet."),
         };

@@ -1,10 +1,7 @@
 //! Kyutai's Rust server.
 
 use super::{draft::Draft, memory, notices::disk, nvidia, python::needs_nvidia, speed};
-use crate::{
-    Basis, ComputeCapability, Runtime, Step, Weights, World,
-    figures::MIMI_DISK,
-};
+use crate::{Basis, ComputeCapability, Runtime, Step, Weights, World, figures::MIMI_DISK};
 
 /// Its kernels for bf16 are not built for earlier cards.
 const LEAST: ComputeCapability = ComputeCapability::new(8, 0);

@@ -50,7 +50,10 @@ fn state(draft: &mut Draft, world: &World, docker: &Docker, gpu: Option<&Gpu>) {
         DockerState::Refused => draft.stops(
             "docker.refused",
             "Docker runs, and this user may not use it.",
-            Step::with_line("Add the user to the group docker and log in again.", "sudo usermod -aG docker \"$USER\""),
+            Step::with_line(
+                "Add the user to the group docker and log in again.",
+                "sudo usermod -aG docker \"$USER\"",
+            ),
         ),
         DockerState::Running => {
             runtime(draft, docker);
@@ -76,7 +79,9 @@ fn runtime(draft: &mut Draft, docker: &Docker) {
 fn images(draft: &mut Draft, docker: &Docker, gpu: Option<&Gpu>) {
     let images = docker.images.iter().flatten();
     let Some(known) = images.filter_map(|image| Some((image, image.torch.as_ref()?))).next() else {
-        let newest = gpu.and_then(|gpu| gpu.compute_capability).is_some_and(|card| card >= ComputeCapability::new(10, 0));
+        let newest = gpu
+            .and_then(|gpu| gpu.compute_capability)
+            .is_some_and(|card| card >= ComputeCapability::new(10, 0));
         if newest {
             draft.doubts(
                 "docker.image",
@@ -108,7 +113,10 @@ fn cache(draft: &mut Draft, docker: &Docker) {
             if container.keeps_its_cache {
                 Step::with_line("Look at its last lines.", "docker logs --tail 50 moshi-voice")
             } else {
-                Step::with_line("Give it a volume for what it downloads: each start begins the 15 GB anew.", VOLUME)
+                Step::with_line(
+                    "Give it a volume for what it downloads: each start begins the 15 GB anew.",
+                    VOLUME,
+                )
             },
         );
     } else if docker.volumes.as_ref().is_some_and(Vec::is_empty)

@@ -149,7 +149,9 @@ impl Draft {
             let next = Step::new("Close what else uses this computer and time it again.");
             (Effect::Doubts, "timed.uneven", says, Some(next))
         } else {
-            let says = format!("{timed} and nineteen of twenty less than {p95_ms:.0}, of {FRAME_MS:.0} that there are.");
+            let says = format!(
+                "{timed} and nineteen of twenty less than {p95_ms:.0}, of {FRAME_MS:.0} that there are."
+            );
             (Effect::Proves, "timed.fast", says, None)
         };
         self.add(effect, Basis::Measured, Holds::Now, code, says, next);

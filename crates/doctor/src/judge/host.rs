@@ -174,7 +174,10 @@ fn simd(draft: &mut Draft, world: &World) {
     if !missing.is_empty() {
         draft.slows(
             "cpu.no-simd",
-            format!("The processor lacks {}, without which the arithmetic is many times slower.", missing.join(", ")),
+            format!(
+                "The processor lacks {}, without which the arithmetic is many times slower.",
+                missing.join(", ")
+            ),
             Basis::Read,
             Step::new("Use a remote host; typing works meanwhile."),
         );
@@ -210,7 +213,12 @@ fn ram(draft: &mut Draft, world: &World) {
         );
     } else if needed > TIGHT * gigabytes(available) {
         let says = format!("{says}; {} are available, which is just enough.", gb(available));
-        draft.doubts("ram.tight", says, Basis::Read, Some(Step::new("Close programs that take much memory.")));
+        draft.doubts(
+            "ram.tight",
+            says,
+            Basis::Read,
+            Some(Step::new("Close programs that take much memory.")),
+        );
     } else {
         draft.notes("ram.fits", format!("{says}; {} are available.", gb(available)), Basis::Read, None);
     }

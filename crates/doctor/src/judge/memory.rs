@@ -14,7 +14,10 @@ pub(super) fn fits(draft: &mut Draft, gpu: &Gpu, what: &str, needed: f64) {
     let Some(total) = gpu.memory_total_bytes else {
         return draft.leaves_open(
             "memory.unknown",
-            format!("{what} needs {needed:.1} GB on the card, and how much the {} has is not known.", gpu.name),
+            format!(
+                "{what} needs {needed:.1} GB on the card, and how much the {} has is not known.",
+                gpu.name
+            ),
             Step::new("Look up the card's memory: that much of it has to be free."),
         );
     };
@@ -61,7 +64,8 @@ fn too_small(draft: &mut Draft, gpu: &Gpu, what: &str, needed: f64, total: u64) 
 
 fn taken(draft: &mut Draft, gpu: &Gpu, what: &str, needed: f64, free: u64, total: u64) {
     let lacking = needed - gigabytes(free);
-    let says = format!("{what} needs {needed:.1} GB on the card, and only {} of {} are free", gb(free), gb(total));
+    let says =
+        format!("{what} needs {needed:.1} GB on the card, and only {} of {} are free", gb(free), gb(total));
     let mut holders: Vec<_> = gpu.held_by.iter().collect();
     holders.sort_by_key(|holder| std::cmp::Reverse(holder.bytes));
     let named: Vec<String> = holders

@@ -26,7 +26,9 @@ pub(super) fn notices(world: &World) -> Vec<Reason> {
     }
     for port in world.taken_ports.iter().flatten() {
         let (whose, next) = match port {
-            8998 => (", the port of Moshi", "Use what is there as a host, end it, or give Moshi another port."),
+            8998 => {
+                (", the port of Moshi", "Use what is there as a host, end it, or give Moshi another port.")
+            }
             8999 => (", the port of the bridge", "Use what is there as a bridge, or end it."),
             _ => ("", "End what is there, or use another port."),
         };
@@ -34,7 +36,10 @@ pub(super) fn notices(world: &World) -> Vec<Reason> {
         notice("port.taken", says, Some(Step::new(next)));
     }
     for gpu in world.gpus.iter().flatten().filter(|gpu| gpu.kind == Some(GpuKind::Software)) {
-        let says = format!("{} is the processor, pretending to be a graphics card; it does not count as one.", gpu.name);
+        let says = format!(
+            "{} is the processor, pretending to be a graphics card; it does not count as one.",
+            gpu.name
+        );
         notice("gpu.software", says, None);
     }
     for unread in &world.unread {
@@ -45,8 +50,11 @@ pub(super) fn notices(world: &World) -> Vec<Reason> {
 
 /// Adds whether the disk has room for so many GB, unless the repository they are from is already in the cache.
 pub(super) fn disk(draft: &mut Draft, world: &World, needed: f64, repo: Option<&str>) {
-    let cached = repo.is_some_and(|repo| world.hugging_face.as_ref().is_some_and(|account| account.has(repo)));
-    let Some(free) = world.disk.free_bytes.filter(|free| !cached && gigabytes(*free) < needed) else { return };
+    let cached =
+        repo.is_some_and(|repo| world.hugging_face.as_ref().is_some_and(|account| account.has(repo)));
+    let Some(free) = world.disk.free_bytes.filter(|free| !cached && gigabytes(*free) < needed) else {
+        return;
+    };
     let folder = world.disk.folder.as_deref().map(|folder| format!(" in {folder}")).unwrap_or_default();
     draft.doubts(
         "disk.too-small",

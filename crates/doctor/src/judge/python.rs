@@ -2,10 +2,10 @@
 
 use super::{draft::Draft, memory, notices::disk, nvidia, torch};
 use crate::{
-    Basis, ComputeCapability, Flavour, OsFamily, Python, Runtime, Step, Weights, World,
+    Api, Basis, ComputeCapability, Flavour, OsFamily, Python, Runtime, Step, Weights, World,
     figures::{
-        MIMI_DISK, MOSHI_PYTHON, MOSHI_PYTHON_ASKED, MOSHI_PYTHON_Q8, NO_GRAPHS_MS, PERSONAPLEX, PERSONAPLEX_DISK,
-        PYTHON_ON_CPU, gb,
+        MIMI_DISK, MOSHI_PYTHON, MOSHI_PYTHON_ASKED, MOSHI_PYTHON_Q8, NO_GRAPHS_MS, PERSONAPLEX,
+        PERSONAPLEX_DISK, PYTHON_ON_CPU, gb,
     },
 };
 
@@ -86,10 +86,18 @@ pub(super) fn needs_nvidia(draft: &mut Draft, world: &World) {
     } else if nvidia(world).is_none() {
         let other = world.gpus.iter().flatten().find(|gpu| gpu.is_discrete());
         let says = match other {
-            Some(other) => format!("It computes with CUDA, on NVIDIA cards alone, and not on the {}.", other.name),
+            Some(other) => {
+                format!("It computes with CUDA, on NVIDIA cards alone, and not on the {}.", other.name)
+            }
             None => "It computes with CUDA, on NVIDIA cards alone, and this computer has none.".to_owned(),
         };
         draft.stops("gpu.not-nvidia", says, Step::new("Use another runtime or a remote host."));
+    } else if let Some(gpu) = nvidia(world).filter(|gpu| gpu.has(Api::Cuda) == Some(false)) {
+        draft.stops(
+            "gpu.no-driver",
+            format!("NVIDIA's driver for the {} does not answer.", gpu.name),
+            Step::new("Install NVIDIA's driver; in a container, give it the card (--gpus all)."),
+        );
     }
 }
 
@@ -109,10 +117,17 @@ fn card(draft: &mut Draft, world: &World, server: &Server) {
     }
     let Some(capability) = gpu.compute_capability else { return };
     if capability < BF16 {
-        let says = format!("The {} (compute capability {capability}) does not compute in bf16; 8.0 and later do.", gpu.name);
+        let says = format!(
+            "The {} (compute capability {capability}) does not compute in bf16; 8.0 and later do.",
+            gpu.name
+        );
         let next = match server.flavour {
-            Flavour::Kyutai => Step::with_line("Start it with --half, in fp16.", "python -m moshi.server --half"),
-            Flavour::Nvidia => Step::new("NVIDIA's server has no --half: use another runtime or a remote host."),
+            Flavour::Kyutai => {
+                Step::with_line("Start it with --half, in fp16.", "python -m moshi.server --half")
+            }
+            Flavour::Nvidia => {
+                Step::new("NVIDIA's server has no --half: use another runtime or a remote host.")
+            }
         };
         draft.will_fail("gpu.no-bf16", says, next);
     }
@@ -158,7 +173,10 @@ fn windows(draft: &mut Draft, world: &World, interpreter: Option<&Python>) {
         draft.will_fail(
             "triton.windows",
             "Triton, which compiles the model, does not exist for Windows.",
-            Step::with_line("Turn compilation off, if it has to be Windows; it is slower then.", "set NO_TORCH_COMPILE=1"),
+            Step::with_line(
+                "Turn compilation off, if it has to be Windows; it is slower then.",
+                "set NO_TORCH_COMPILE=1",
+            ),
         );
     }
 }
@@ -183,7 +201,9 @@ fn installed(draft: &mut Draft, world: &World, server: &Server, interpreter: Opt
             draft.stops(
                 "python.none",
                 "There is no Python on this computer that the doctor knows of.",
-                Step::new("Install Python 3.10 or newer and Moshi in it, or point the app to where they are."),
+                Step::new(
+                    "Install Python 3.10 or newer and Moshi in it, or point the app to where they are.",
+                ),
             );
         } else {
             draft.leaves_open(
@@ -229,7 +249,10 @@ fn installed(draft: &mut Draft, world: &World, server: &Server, interpreter: Opt
         draft.will_fail(
             "triton.missing",
             format!("Triton, which compiles the model, is not installed in {}.", python.path),
-            Step::with_line("Install it, or turn compilation off with NO_TORCH_COMPILE=1.", "pip install triton"),
+            Step::with_line(
+                "Install it, or turn compilation off with NO_TORCH_COMPILE=1.",
+                "pip install triton",
+            ),
         );
     }
     if server.runtime == Runtime::MoshiPythonQ8 && python.moshi.is_some() && python.bitsandbytes.is_none() {
@@ -264,7 +287,9 @@ fn environment(draft: &mut Draft, world: &World) {
 }
 
 fn personaplex(draft: &mut Draft, world: &World) {
-    if nvidia(world).is_some_and(|gpu| gpu.memory_total_bytes.is_some_and(|total| (total as f64) < PERSONAPLEX * 1e9)) {
+    if nvidia(world)
+        .is_some_and(|gpu| gpu.memory_total_bytes.is_some_and(|total| (total as f64) < PERSONAPLEX * 1e9))
+    {
         draft.notes(
             "personaplex.cpu-offload",
             "--cpu-offload does not help: it fails at the voice prompt (\"meta\" and \"cuda\" tensors).",
@@ -290,7 +315,9 @@ fn personaplex(draft: &mut Draft, world: &World) {
             "hf.no-token",
             format!("{GATED} is gated: it takes a token of Hugging Face, and there is none."),
             Step::with_line(
-                format!("Accept the licence at huggingface.co/{GATED}, make a token that may read, and log in."),
+                format!(
+                    "Accept the licence at huggingface.co/{GATED}, make a token that may read, and log in."
+                ),
                 "huggingface-cli login",
             ),
         ),

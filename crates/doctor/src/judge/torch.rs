@@ -45,11 +45,19 @@ pub(super) fn suits(draft: &mut Draft, torch: &Torch, gpu: Option<&Gpu>, whose: 
     let next = if capability >= BLACKWELL {
         Step::with_line("Install a torch that is built with CUDA 12.8 or newer.", NEWER)
     } else {
-        Step::with_line("Install a torch that is built with CUDA 12.6, which still has code for old cards.", OLDER)
+        Step::with_line(
+            "Install a torch that is built with CUDA 12.6, which still has code for old cards.",
+            OLDER,
+        )
     };
     draft.will_fail(
         "torch.arch",
-        format!("torch {} {whose} has no code for the {} ({}): {missing}.", torch.version, gpu.name, capability.sm()),
+        format!(
+            "torch {} {whose} has no code for the {} ({}): {missing}.",
+            torch.version,
+            gpu.name,
+            capability.sm()
+        ),
         next,
     );
 }
