@@ -18,7 +18,7 @@ use std::{
 use audio::{MicFrame, Speaker};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use net::WebSocket;
+use net::{Access, WebSocket};
 use ogg_opus::{EncoderSettings, StreamReader, StreamWriter};
 use tokio::{
     sync::{mpsc, watch},
@@ -69,11 +69,11 @@ pub(crate) struct Setup {
 }
 
 /// Runs a link to a Moshi server to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
-pub(crate) async fn run(url: Url, setup: Setup) {
+pub(crate) async fn run(url: Url, access: Access, setup: Setup) {
     let Setup { mic, speaker, events, mut stop, figures, epoch } = setup;
     let mut voice = Voice::new(mic, epoch);
     let connected = tokio::select! {
-        connected = connect::connect(&url) => connected,
+        connected = connect::connect(&url, &access) => connected,
         () = stopped(&mut stop) => return,
         // Nobody listens yet. What piled up here would count as lost.
         () = voice.passed_over() => return,

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use brain::{Decision, What, bridge::BridgeAddress};
+use net::Access;
 use store::{Conversation, Delivery};
 use url::Url;
 use wire::HostMetadata;
@@ -46,8 +47,13 @@ pub struct Moment {
 /// How a host is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
-    /// A Moshi server: the whole address, with its query.
-    Moshi(Url),
+    /// A Moshi server.
+    Moshi {
+        /// The whole address, with its query.
+        url: Url,
+        /// How to get in.
+        access: Access,
+    },
     /// A PersonaPlex Bridge. It chooses persona and voice by itself.
     Bridge(BridgeAddress),
     /// It is found out when it is called.
@@ -83,7 +89,17 @@ impl Host {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        Ok(Self { way: Way::Moshi(url), shown, handshake_limit })
+        let way = Way::Moshi { url, access: Access::default() };
+        Ok(Self { way, shown, handshake_limit })
+    }
+
+    /// The same, getting in as this says. A bridge asks for nothing.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        if let Way::Moshi { access: of_host, .. } = &mut self.way {
+            *of_host = access;
+        }
+        self
     }
 
     /// A bridge from what a person typed.

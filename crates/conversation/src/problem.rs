@@ -215,6 +215,10 @@ pub enum LinkError {
     Unreachable(String),
     /// The host's certificate is not trusted.
     Certificate(String),
+    /// The host shows another certificate than the one that is trusted; this is its fingerprint.
+    CertificateChanged(String),
+    /// Nothing on the way to the host would be encrypted, and nobody has allowed that.
+    Plain,
     /// The host does not speak TLS, or not as it should.
     Tls(String),
     /// The host speaks TLS where none was expected.
@@ -225,6 +229,8 @@ pub enum LinkError {
     Unavailable(u16),
     /// The host wants to know who is calling.
     Unauthorised(u16),
+    /// The host does not take the token that it was shown.
+    WrongToken(u16),
     /// The host is a web server of another kind.
     NotMoshi(String),
     /// Another caller holds the host: it said so.
@@ -255,15 +261,22 @@ impl LinkError {
             | Self::Protocol(_)
             | Self::UnknownName(_) => true,
             Self::Certificate(_)
+            | Self::CertificateChanged(_)
+            | Self::Plain
             | Self::Tls(_)
             | Self::WantsTls
             | Self::NotFound
             | Self::Unauthorised(_)
+            | Self::WrongToken(_)
             | Self::NotMoshi(_) => false,
             Self::Bridge(error, _) => match error {
-                BridgeError::Connect(error) => {
-                    !matches!(error, ConnectError::Certificate(_) | ConnectError::Tls(_))
-                }
+                BridgeError::Connect(error) => !matches!(
+                    error,
+                    ConnectError::Certificate(_)
+                        | ConnectError::CertificateChanged { .. }
+                        | ConnectError::Plain
+                        | ConnectError::Tls(_)
+                ),
                 BridgeError::WantsTls | BridgeError::Unauthorised(_) | BridgeError::NotBridge(_) => false,
                 _ => true,
             },
@@ -297,7 +310,20 @@ impl LinkError {
             Self::Certificate(reason) => Problem::new(
                 "link.certificate",
                 format!("The certificate of {host} is not trusted ({reason})."),
-                "Install a certificate that this computer trusts, or add the host's own to the system's.",
+                "Test the host in Settings: there its fingerprint is shown, to be compared and accepted.",
+                HOST,
+            ),
+            Self::CertificateChanged(shown) => Problem::new(
+                "link.certificate_changed",
+                format!("{host} shows another certificate than the one that you accepted ({shown})."),
+                "Somebody may stand in between. Accept the new one in Settings only if whoever runs the host tells you \
+                 the same fingerprint.",
+                HOST,
+            ),
+            Self::Plain => Problem::new(
+                "link.plain",
+                format!("{host} is not on this computer, and nothing on the way there would be encrypted."),
+                "Write wss:// if it speaks TLS, use an SSH tunnel, or allow it for this host in Settings.",
                 HOST,
             ),
             Self::Tls(reason) => Problem::new(
@@ -327,7 +353,13 @@ impl LinkError {
             Self::Unauthorised(status) => Problem::new(
                 "link.unauthorised",
                 format!("{host} does not let this program in (HTTP {status})."),
-                "Ask whoever runs it for access.",
+                "Ask whoever runs it for a token, and enter it at this host in Settings.",
+                HOST,
+            ),
+            Self::WrongToken(status) => Problem::new(
+                "link.wrong_token",
+                format!("{host} does not take the token that is kept for it (HTTP {status})."),
+                "Enter the right one at this host in Settings.",
                 HOST,
             ),
             Self::NotMoshi(reason) => Problem::new(

@@ -498,10 +498,10 @@ impl Conversation {
     async fn connect(&mut self, number: u64, host: Host, keeps: Option<Box<dyn Any + Send>>) {
         match host.way {
             Way::Behind(Behind(door)) => self.find(number, &door),
-            Way::Moshi(url) => {
+            Way::Moshi { url, access } => {
                 let (setup, forward, stop) = self.link(number);
                 let task = tokio::spawn(async move {
-                    tokio::join!(link::run(url, setup), forward);
+                    tokio::join!(link::run(url, access, setup), forward);
                     drop(keeps);
                 });
                 self.keep(number, stop, task);

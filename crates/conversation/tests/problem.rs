@@ -18,11 +18,14 @@ fn link_errors() -> Vec<LinkError> {
         Refused,
         Unreachable("no answer".into()),
         Certificate("it has expired".into()),
+        CertificateChanged("AB:CD".into()),
+        Plain,
         Tls("it answers something else".into()),
         WantsTls,
         NotFound,
         Unavailable(503),
         Unauthorised(401),
+        WrongToken(403),
         NotMoshi("HTTP 500".into()),
         Busy(None),
         Busy(Some("This host is in another conversation.".into())),
@@ -103,7 +106,7 @@ fn codes_are_stable_names() {
         }
     }
     let codes: HashSet<_> = link_errors().iter().map(|error| error.problem("h").code).collect();
-    assert_eq!(codes.len(), 14, "each kind of link error has a code of its own: {codes:?}");
+    assert_eq!(codes.len(), 17, "each kind of link error has a code of its own: {codes:?}");
 }
 
 #[test]

@@ -17,8 +17,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    ConnectError, HttpError, Opening, Origin, Response, Stream, Token, UpgradeError, WebSocket,
-    connect::connect, stream::FirstByte, websocket,
+    Access, ConnectError, HttpError, Opening, Origin, Reached, Response, Stream, Token, UpgradeError,
+    WebSocket,
+    connect::{Demands, connect, reached},
+    stream::FirstByte,
+    websocket,
 };
 
 /// The longest head of an answer, in bytes.
@@ -47,6 +50,7 @@ impl Limits {
 #[derive(Debug, Clone)]
 pub struct Client {
     origin: Origin,
+    demands: Demands,
     token: Option<Token>,
     /// Where it stands.
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -59,7 +63,17 @@ impl Client {
     /// Asks without a token. Nothing is sent yet.
     #[must_use]
     pub fn new(origin: Origin) -> Self {
-        Self { origin, token: None, headers: Vec::new() }
+        Self { origin, demands: Demands::default(), token: None, headers: Vec::new() }
+    }
+
+    /// The same, getting in as this says.
+    #[must_use]
+    pub fn with_access(mut self, access: &Access) -> Self {
+        self.demands = Demands { trust: access.trust, encrypted: access.encrypted };
+        match &access.token {
+            Some(token) => self.with_bearer(token.clone()),
+            None => self,
+        }
     }
 
     /// The same, with a token in these headers of every request, instead of any before it.
@@ -98,6 +112,14 @@ impl Client {
             Some(token) => token.taken_out_of(&said),
             None => said,
         }
+    }
+
+    /// Connects and sends nothing.
+    ///
+    /// # Errors
+    /// When it is not reached.
+    pub async fn reach(&self) -> Result<Reached, ConnectError> {
+        reached(&self.origin, self.demands, None).await
     }
 
     /// Sends a GET and waits for the head of the answer. `target`: path and query.
@@ -140,7 +162,7 @@ impl Client {
     /// # Errors
     /// When it does not open.
     pub async fn open(&self, target: &str, opening: &Opening) -> Result<WebSocket, UpgradeError> {
-        let stream = connect(&self.origin, opening.unsent).await?;
+        let stream = connect(&self.origin, self.demands, opening.unsent).await?;
         websocket::upgrade(stream, &self.origin, target, &self.headers, opening).await
     }
 
@@ -155,7 +177,8 @@ impl Client {
         let deadline = Instant::now() + limits.whole;
         let request = self.request(method, target, headers, json)?;
         let late = |_| ConnectError::NoAnswer(limits.whole);
-        let stream = timeout_at(deadline, connect(&self.origin, None)).await.map_err(late)??;
+        let stream =
+            timeout_at(deadline, connect(&self.origin, self.demands, None)).await.map_err(late)??;
         let first = stream.first_byte();
         let (mut sender, driver) = shake_hands(stream).await?;
         let (until, limit) = limits.next(deadline);

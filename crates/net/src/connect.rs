@@ -8,21 +8,67 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{ConnectError, Origin, Stream, race, tls, unacknowledged};
+use crate::{ConnectError, Origin, Stream, Trust, race, tls, unacknowledged};
 
 /// How long a name may take to be found, and each of its addresses to answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// What a connection must be.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Demands {
+    pub(crate) trust: Trust,
+    /// Whether it must be encrypted, unless it stays on this computer.
+    pub(crate) encrypted: bool,
+}
+
+/// A server that was reached, and has not been told anything yet.
+#[derive(Debug)]
+pub struct Reached {
+    stream: TcpStream,
+    origin: Origin,
+    demands: Demands,
+}
+
+impl Reached {
+    /// Agrees on TLS, where the origin asks for it, and hangs up.
+    ///
+    /// # Errors
+    /// When the server does not prove who it is.
+    pub async fn secure(self) -> Result<(), ConnectError> {
+        self.finish().await.map(drop)
+    }
+
+    async fn finish(self) -> Result<Stream, ConnectError> {
+        let Self { stream, origin, demands } = self;
+        if origin.is_secure() {
+            Ok(Stream::tls(tls::secure(stream, origin.host(), demands.trust).await?))
+        } else {
+            Ok(Stream::plain(stream))
+        }
+    }
+}
+
 /// Connects to an origin. `unsent`: how many bytes may wait in the kernel for a connection that does not move, where
 /// the system's own measure is too much.
-pub(crate) async fn connect(origin: &Origin, unsent: Option<usize>) -> Result<Stream, ConnectError> {
+pub(crate) async fn connect(
+    origin: &Origin,
+    demands: Demands,
+    unsent: Option<usize>,
+) -> Result<Stream, ConnectError> {
+    reached(origin, demands, unsent).await?.finish().await
+}
+
+pub(crate) async fn reached(
+    origin: &Origin,
+    demands: Demands,
+    unsent: Option<usize>,
+) -> Result<Reached, ConnectError> {
+    if demands.encrypted && !origin.is_secure() && !origin.is_loopback() {
+        return Err(ConnectError::Plain);
+    }
     let stream = reach(origin.host(), origin.port()).await?;
     set_up(&stream, unsent);
-    if origin.is_secure() {
-        Ok(Stream::tls(tls::secure(stream, origin.host()).await?))
-    } else {
-        Ok(Stream::plain(stream))
-    }
+    Ok(Reached { stream, origin: origin.clone(), demands })
 }
 
 async fn reach(name: &str, port: u16) -> Result<TcpStream, ConnectError> {

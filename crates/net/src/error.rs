@@ -1,8 +1,10 @@
 //! What can stand in the way.
 
-use std::{io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use thiserror::Error;
+
+use crate::Fingerprint;
 
 /// Why there is no connection. Nothing that was to be said has been sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,12 +27,36 @@ pub enum ConnectError {
     /// The connection is accepted, and TLS gets no answer.
     #[error("it accepts the connection and says nothing")]
     Silent,
-    /// The host's certificate is not trusted, for this reason.
+    /// The host's certificate is not trusted.
     #[error("{0}")]
-    Certificate(String),
+    Certificate(Untrusted),
+    /// The host shows another certificate than the one that is trusted. Somebody may stand in between.
+    #[error("its certificate is another one than before")]
+    CertificateChanged {
+        /// That of the certificate that it shows.
+        shown: Fingerprint,
+    },
+    /// It would be spoken to without encryption, and is not on this computer. Nobody was even reached.
+    #[error("nothing would be encrypted on the way there")]
+    Plain,
     /// The host does not speak TLS, or not as it should, as this says.
     #[error("{0}")]
     Tls(String),
+}
+
+/// A certificate that is not trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untrusted {
+    /// Why.
+    pub reason: String,
+    /// By what a person can know it, where it came that far.
+    pub shown: Option<Fingerprint>,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
 }
 
 impl ConnectError {

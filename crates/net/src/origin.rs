@@ -14,6 +14,7 @@ pub struct Origin {
     /// As it stands in requests.
     authority: String,
     near: bool,
+    loopback: bool,
 }
 
 impl Origin {
@@ -40,7 +41,12 @@ impl Origin {
             Host::Ipv4(address) => is_near(address.into()),
             Host::Ipv6(address) => is_near(address.into()),
         };
-        Some(Self { secure, host: name, port: url.port_or_known_default()?, authority, near })
+        let loopback = match host {
+            Host::Domain(name) => is_loopback_name(name),
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.to_canonical().is_loopback(),
+        };
+        Some(Self { secure, host: name, port: url.port_or_known_default()?, authority, near, loopback })
     }
 
     /// Whether it is reached by TLS.
@@ -67,12 +73,24 @@ impl Origin {
         &self.authority
     }
 
+    /// Whether its name or number says that it is this computer.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
     /// Whether its name or number says that it is this computer, or one in a private network. A name that is known
     /// to the whole world may lead into one too; that is not looked up.
     #[must_use]
     pub fn is_near(&self) -> bool {
         self.near
     }
+}
+
+/// The names that are set aside for this computer.
+fn is_loopback_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Names that only mean something close by: those without a point, and the endings that are set aside for it.
@@ -114,6 +132,20 @@ mod tests {
         assert!(!six.is_secure());
         assert_eq!(origin("http://a:1/x"), origin("http://a:1/y"), "the path is no part of it");
         assert_eq!(Origin::of(&Url::parse("file:///etc/passwd").unwrap()), None);
+    }
+
+    #[test]
+    fn this_computer_is_told_by_name_and_number() {
+        for host in
+            ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"]
+        {
+            assert!(origin(&format!("ws://{host}:8998")).is_loopback(), "{host}");
+        }
+        for host in
+            ["gpu", "localhost.example", "notlocalhost", "10.0.0.1", "0.0.0.0", "[::2]", "192.168.0.1"]
+        {
+            assert!(!origin(&format!("ws://{host}:8998")).is_loopback(), "{host}");
+        }
     }
 
     #[test]

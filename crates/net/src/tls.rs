@@ -1,4 +1,4 @@
-//! TLS, with whom the system trusts.
+//! TLS, with whom the system trusts or with one certificate.
 
 use std::{
     io,
@@ -7,14 +7,18 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, ClientConfig, RootCertStore,
+    CertificateError, ClientConfig, OtherError, RootCertStore,
+    client::WebPkiServerVerifier,
     crypto::{CryptoProvider, ring},
     pki_types::ServerName,
 };
 use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::ConnectError;
+use crate::{
+    ConnectError, Trust, Untrusted,
+    trust::{Changed, Named, Pinned, Unknown},
+};
 
 /// How long a server may take to prove who it is.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -24,12 +28,26 @@ const LIMIT: Duration = Duration::from_secs(20);
 static TRUSTED: Mutex<Option<Arc<ClientConfig>>> = Mutex::new(None);
 
 /// Speaks TLS over a connection.
-pub(crate) async fn secure(stream: TcpStream, host: &str) -> Result<TlsStream<TcpStream>, ConnectError> {
+pub(crate) async fn secure(
+    stream: TcpStream,
+    host: &str,
+    trust: Trust,
+) -> Result<TlsStream<TcpStream>, ConnectError> {
     let name =
         ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::UnknownName(host.to_owned()))?;
-    let connector = TlsConnector::from(trusted().await?);
-    let secured = timeout(LIMIT, connector.connect(name, stream)).await.map_err(|_| ConnectError::Silent)?;
-    secured.map_err(|error| {
+    let config = match trust {
+        Trust::System => trusted().await?,
+        Trust::Pinned(pin) => {
+            let provider = provider();
+            let verifier = Arc::new(Pinned::new(pin, &provider));
+            let config = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .map_err(|error| unusable(&error.to_string()))?;
+            Arc::new(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+        }
+    };
+    let secured = timeout(LIMIT, TlsConnector::from(config).connect(name, stream)).await;
+    secured.map_err(|_| ConnectError::Silent)?.map_err(|error| {
         let error = translate(&error);
         if matches!(error, ConnectError::Certificate(_)) {
             TRUSTED.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -43,13 +61,9 @@ async fn trusted() -> Result<Arc<ClientConfig>, ConnectError> {
     if let Some(config) = kept {
         return Ok(config);
     }
-    let unusable = |error: String| {
-        tracing::error!(%error, "TLS cannot be used");
-        ConnectError::Tls("this program cannot use it".into())
-    };
     // Takes some milliseconds and touches the disk.
-    let read = spawn_blocking(read).await.map_err(|e| unusable(e.to_string()))?;
-    let config = Arc::new(read.map_err(|e| unusable(e.to_string()))?);
+    let read = spawn_blocking(read).await.map_err(|error| unusable(&error.to_string()))?;
+    let config = Arc::new(read.map_err(|error| unusable(&error.to_string()))?);
     *TRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&config));
     Ok(config)
 }
@@ -61,9 +75,27 @@ fn read() -> Result<ClientConfig, rustls::Error> {
     }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
-    let config = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    let provider = provider();
+    let config =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    // A system without any is one where nobody is trusted, and still tells which certificate it was shown.
+    if roots.is_empty() {
+        return Ok(config.with_root_certificates(roots).with_no_client_auth());
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Named::new(verifier)));
+    Ok(config.with_no_client_auth())
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn unusable(error: &str) -> ConnectError {
+    tracing::error!(error, "TLS cannot be used");
+    ConnectError::Tls("this program cannot use it".into())
 }
 
 fn translate(error: &io::Error) -> ConnectError {
@@ -71,18 +103,33 @@ fn translate(error: &io::Error) -> ConnectError {
         return ConnectError::Tls("it hangs up while TLS is set up".into());
     };
     match tls {
-        rustls::Error::InvalidCertificate(reason) => ConnectError::Certificate(match reason {
-            CertificateError::UnknownIssuer => "nobody this computer trusts has signed it".into(),
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "it is not valid yet; check this computer's clock".into()
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(ours))) => {
+            if let Some(Changed(shown)) = ours.downcast_ref() {
+                ConnectError::CertificateChanged { shown: *shown }
+            } else if let Some(Unknown { reason, shown }) = ours.downcast_ref() {
+                ConnectError::Certificate(Untrusted { reason: words(reason), shown: Some(*shown) })
+            } else {
+                ConnectError::Certificate(Untrusted { reason: ours.to_string(), shown: None })
             }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "it was made for another name".into()
-            }
-            other => other.to_string(),
-        }),
+        }
+        rustls::Error::InvalidCertificate(reason) => {
+            ConnectError::Certificate(Untrusted { reason: words(reason), shown: None })
+        }
         rustls::Error::InvalidMessage(_) => ConnectError::Tls("it answers something else".into()),
         other => ConnectError::Tls(other.to_string()),
+    }
+}
+
+fn words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer => "nobody this computer trusts has signed it".into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; check this computer's clock".into()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it was made for another name".into()
+        }
+        other => other.to_string(),
     }
 }

@@ -10,9 +10,11 @@
 use std::{env, fs, net::SocketAddr, path::Path, process::Command, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+pub use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ServerConfig,
+    ServerConfig, SupportedProtocolVersion,
     pki_types::{CertificateDer, PrivateKeyDer},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use tokio::{
     io::copy_bidirectional,
@@ -113,36 +115,66 @@ impl Certificate {
         Self { certificate: certificate.clone(), key }
     }
 
+    /// The certificate itself, as it travels.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// The same with a key that does not belong to it, as of somebody who only has seen the certificate.
+    #[must_use]
+    pub fn with_the_key_of(&self, other: &Self) -> Self {
+        Self { certificate: self.certificate.clone(), key: other.key.clone_key() }
+    }
+
     /// What accepts connections with it.
     #[must_use]
     pub fn acceptor(&self) -> TlsAcceptor {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+        self.acceptor_of(rustls::DEFAULT_VERSIONS)
+    }
+
+    fn acceptor_of(&self, versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
+        let provider = rustls::crypto::ring::default_provider();
+        let key = provider.key_provider.load_private_key(self.key.clone_key()).unwrap();
+        let certified = CertifiedKey::new(vec![self.certificate.clone()], key);
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())
-            .unwrap();
+            // It does not look whether the key is the right one.
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         TlsAcceptor::from(Arc::new(config))
     }
 
     /// TLS with it in front of a server, as a proxy does it. Ends with the runtime.
     pub async fn in_front_of(&self, server: SocketAddr) -> SocketAddr {
-        let acceptor = self.acceptor();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                connections.spawn(async move {
-                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let mut behind = TcpStream::connect(server).await.unwrap();
-                    // Either side may hang up.
-                    let _ = copy_bidirectional(&mut stream, &mut behind).await;
-                });
-            }
-        });
-        address
+        front(self.acceptor(), server).await
     }
+
+    /// The same with one version of TLS.
+    pub async fn in_front_of_by(
+        &self,
+        server: SocketAddr,
+        version: &'static SupportedProtocolVersion,
+    ) -> SocketAddr {
+        front(self.acceptor_of(&[version]), server).await
+    }
+}
+
+async fn front(acceptor: TlsAcceptor, server: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            connections.spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut behind = TcpStream::connect(server).await.unwrap();
+                // Either side may hang up.
+                let _ = copy_bidirectional(&mut stream, &mut behind).await;
+            });
+        }
+    });
+    address
 }

@@ -97,12 +97,15 @@ impl From<ConnectError> for MasError {
         match error {
             ConnectError::UnknownName(name) => Self::UnknownName(name),
             ConnectError::Refused => Self::Refused,
-            ConnectError::Certificate(reason) => Self::Certificate(reason),
+            ConnectError::Certificate(untrusted) => Self::Certificate(untrusted.reason),
             ConnectError::Tls(reason) => Self::Tls(reason),
             ConnectError::NoRoute
             | ConnectError::NoAnswer(_)
             | ConnectError::Failed(_)
-            | ConnectError::Silent => Self::Unreachable(error.to_string()),
+            | ConnectError::Silent
+            // These are for who asked for it, which nobody does here.
+            | ConnectError::CertificateChanged { .. }
+            | ConnectError::Plain => Self::Unreachable(error.to_string()),
         }
     }
 }

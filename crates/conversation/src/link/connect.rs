@@ -1,6 +1,6 @@
 //! From an address to an open WebSocket, with a reason for everything that can stand in the way.
 
-use net::{Client, ConnectError, Opening, Origin, UpgradeError, WebSocket};
+use net::{Access, Client, ConnectError, Opening, Origin, UpgradeError, WebSocket};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::{Position, Url};
 
@@ -11,7 +11,7 @@ use crate::problem::LinkError;
 const SEND_BUFFER: usize = 16 << 10;
 
 /// Connects to a Moshi server.
-pub(super) async fn connect(url: &Url) -> Result<WebSocket, LinkError> {
+pub(super) async fn connect(url: &Url, access: &Access) -> Result<WebSocket, LinkError> {
     let origin =
         Origin::of(url).ok_or_else(|| LinkError::Protocol("its address is of another kind".into()))?;
     let config = WebSocketConfig::default()
@@ -22,15 +22,19 @@ pub(super) async fn connect(url: &Url) -> Result<WebSocket, LinkError> {
         .max_write_buffer_size(1 << 20);
     let opening = Opening { config, unsent: Some(SEND_BUFFER) };
     let target = &url[Position::BeforePath..Position::AfterQuery];
-    Client::new(origin).open(target, &opening).await.map_err(translate)
+    let opened = Client::new(origin).with_access(access).open(target, &opening).await;
+    opened.map_err(|error| translate(error, access.token.is_some()))
 }
 
-fn translate(error: UpgradeError) -> LinkError {
+/// `token`: whether one was sent.
+fn translate(error: UpgradeError, token: bool) -> LinkError {
     match error {
         UpgradeError::Connect(error) => match error {
             ConnectError::UnknownName(name) => LinkError::UnknownName(name),
             ConnectError::Refused => LinkError::Refused,
-            ConnectError::Certificate(reason) => LinkError::Certificate(reason),
+            ConnectError::Certificate(untrusted) => LinkError::Certificate(untrusted.reason),
+            ConnectError::CertificateChanged { shown } => LinkError::CertificateChanged(shown.to_string()),
+            ConnectError::Plain => LinkError::Plain,
             ConnectError::Tls(reason) => LinkError::Tls(reason),
             ConnectError::Silent => LinkError::NotMoshi(error.to_string()),
             ConnectError::NoRoute | ConnectError::NoAnswer(_) | ConnectError::Failed(_) => {
@@ -39,6 +43,7 @@ fn translate(error: UpgradeError) -> LinkError {
         },
         UpgradeError::Status(status) => match status {
             404 | 405 => LinkError::NotFound,
+            401 | 403 if token => LinkError::WrongToken(status),
             401 | 403 | 407 => LinkError::Unauthorised(status),
             429 | 502..=504 => LinkError::Unavailable(status),
             200..=299 => LinkError::NotMoshi("it serves a page there, not a conversation".into()),

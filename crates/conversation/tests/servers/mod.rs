@@ -22,6 +22,7 @@ use tokio_tungstenite::{
     tungstenite::{
         Message,
         handshake::server::{ErrorResponse, Request, Response},
+        http::HeaderValue,
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
@@ -74,6 +75,8 @@ pub enum Style {
     NotHttp,
     /// A server with TLS and a certificate of its own making.
     SelfSigned,
+    /// The one in Python, behind something that lets nobody in without this token.
+    Token(&'static str),
 }
 
 /// What one caller did.
@@ -187,6 +190,12 @@ async fn upgrade<S: Wire>(stream: S, style: Style, count: usize, report: mpsc::S
     #[allow(clippy::result_large_err, reason = "the library's own signature")]
     let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         request.uri().query().unwrap_or_default().clone_into(&mut query);
+        if let Style::Token(token) = style {
+            let shown = request.headers().get("authorization").map(HeaderValue::as_bytes);
+            if shown != Some(format!("Bearer {token}").as_bytes()) {
+                return Err(Response::builder().status(401).body(None).unwrap());
+            }
+        }
         Ok(response)
     };
     let Ok(socket) = accept_hdr_async(stream, look).await else { return };

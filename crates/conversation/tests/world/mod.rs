@@ -15,6 +15,7 @@ use audio::{
 use conversation::{
     BridgeNews, CallState, Command, Conversation, Event, Handle, Host, Options, Phase, SoundSource,
 };
+use net::Access;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Nothing takes longer.
@@ -116,6 +117,12 @@ pub fn devices(inputs: &[&str], outputs: &[&str]) -> DeviceList {
 impl World {
     pub async fn talk(&self, address: &str, limit_s: u64) {
         let host = Host::new(address, "", "", Duration::from_secs(limit_s));
+        self.handle.send(Command::Talk(host)).await;
+    }
+
+    /// The same with what it takes to get in.
+    pub async fn talk_with(&self, address: &str, access: Access) {
+        let host = Host::new(address, "", "", LIMIT).map(|host| host.with_access(access));
         self.handle.send(Command::Talk(host)).await;
     }
 

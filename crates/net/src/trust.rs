@@ -1,0 +1,224 @@
+//! Whom a client believes.
+
+use std::{error::Error, fmt, str::FromStr, sync::Arc};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, OtherError, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use sha2::{Digest, Sha256};
+
+/// Whom a client believes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Whom the system believes.
+    #[default]
+    System,
+    /// The owner of one certificate, whatever name or time it was made for.
+    Pinned(Fingerprint),
+}
+
+/// The SHA-256 of a certificate, by which people know it: pairs of hexadecimal digits with colons between them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+/// It is not 32 pairs of hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint is 32 pairs of hexadecimal digits")]
+pub struct FingerprintError;
+
+impl Fingerprint {
+    /// Of a certificate in DER, the form that it travels in.
+    #[must_use]
+    pub fn of(certificate: &[u8]) -> Self {
+        Self(Sha256::digest(certificate).into())
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    /// Takes colons and white space where people put them, and letters of either case.
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let mut digits = text.chars().filter(|sign| *sign != ':' && !sign.is_whitespace());
+        let mut digit = || digits.next().and_then(|sign| sign.to_digit(16)).ok_or(FingerprintError);
+        let mut bytes = [0; 32];
+        for byte in &mut bytes {
+            let pair = digit()? << 4 | digit()?;
+            *byte = u8::try_from(pair).map_err(|_| FingerprintError)?;
+        }
+        if digits.next().is_none() { Ok(Self(bytes)) } else { Err(FingerprintError) }
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, byte) in self.0.iter().enumerate() {
+            let colon = if number == 0 { "" } else { ":" };
+            write!(f, "{colon}{byte:02X}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Believes whom the system believes, and says which certificate it did not believe.
+#[derive(Debug)]
+pub(crate) struct Named {
+    system: Arc<WebPkiServerVerifier>,
+}
+
+/// Believes the owner of one certificate.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pin: Fingerprint,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// A certificate that is not believed.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    pub(crate) reason: CertificateError,
+    pub(crate) shown: Fingerprint,
+}
+
+/// Another certificate than the one that is believed.
+#[derive(Debug)]
+pub(crate) struct Changed(pub(crate) Fingerprint);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.reason, f)
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another certificate")
+    }
+}
+
+impl Error for Unknown {}
+impl Error for Changed {}
+
+fn refused(why: impl Error + Send + Sync + 'static) -> rustls::Error {
+    CertificateError::Other(OtherError(Arc::new(why))).into()
+}
+
+impl Named {
+    pub(crate) fn new(system: Arc<WebPkiServerVerifier>) -> Self {
+        Self { system }
+    }
+}
+
+impl Pinned {
+    pub(crate) fn new(pin: Fingerprint, provider: &CryptoProvider) -> Self {
+        Self { pin, algorithms: provider.signature_verification_algorithms }
+    }
+}
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.system.verify_server_cert(certificate, between, name, ocsp, now).map_err(|error| match error {
+            rustls::Error::InvalidCertificate(reason) => {
+                refused(Unknown { reason, shown: Fingerprint::of(certificate) })
+            }
+            other => other,
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.system.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.system.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.system.supported_verify_schemes()
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    /// That the server has the key to the certificate is proved by the signatures, as with any other.
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = Fingerprint::of(certificate);
+        if shown == self.pin { Ok(ServerCertVerified::assertion()) } else { Err(refused(Changed(shown))) }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_people_copy_it() {
+        let empty = Fingerprint::of(b"");
+        let shown = empty.to_string();
+        // As sha256sum prints it.
+        assert!(shown.starts_with("E3:B0:C4:42:98:FC:1C:14:9A:FB:F4:C8"), "{shown}");
+        for copied in [shown.clone(), shown.to_lowercase(), shown.replace(':', ""), format!(" {shown}\n")] {
+            assert_eq!(copied.parse(), Ok(empty), "{copied}");
+        }
+        for wrong in ["", "E3:B0", &format!("{shown}:00"), &shown.replace('E', "G")] {
+            assert_eq!(wrong.parse::<Fingerprint>(), Err(FingerprintError), "{wrong}");
+        }
+    }
+}
