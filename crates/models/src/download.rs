@@ -188,7 +188,10 @@ async fn ask(hub: &Hub, model: &Model, options: &Options) -> Result<Plan, Downlo
 
 /// Makes the folder ready and looks whether the disk takes what is to come. Says of each file whether it is whole.
 fn prepare(folder: &Path, plan: &Plan, reserve: u64) -> Result<Vec<bool>, DownloadError> {
-    let done = plan.settle(folder).map_err(|source| DownloadError::of_disk(folder, source))?;
+    let of = |source| DownloadError::of_disk(folder, source);
+    // Of a model that is not whole any more.
+    Marker::remove(folder).map_err(of)?;
+    let done = plan.settle(folder).map_err(of)?;
     let missing = plan.total().saturating_sub(plan.bytes_in(folder));
     match space::free(folder) {
         Ok(free) if free < missing.saturating_add(reserve) => {

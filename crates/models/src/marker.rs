@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::durable;
 
 /// Its name in the model's folder.
-pub(crate) const NAME: &str = "myca-model.json";
+const NAME: &str = "myca-model.json";
 
 /// Longest one that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -51,6 +51,10 @@ impl Marker {
 
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         durable::write(&folder.join(NAME), &serde_json::to_vec_pretty(self)?)
+    }
+
+    pub(crate) fn remove(folder: &Path) -> io::Result<()> {
+        durable::remove(&folder.join(NAME))
     }
 
     /// The first file that is not there as it was, in the folder that the model lies in.

@@ -106,9 +106,7 @@ pub enum ShelfError {
     )]
     InUse(String),
     /// It belongs to Hugging Face's own programs.
-    #[error(
-        "{0} is in Hugging Face's cache, which other programs use too. Delete it there: `hf cache delete`."
-    )]
+    #[error("{0} is in Hugging Face's cache, which other programs use too. Delete it with those.")]
     NotOurs(String),
     /// It was imported already.
     #[error("This folder is on the list already, as {0}.")]
@@ -253,7 +251,7 @@ impl Shelf {
         let of = |source| ShelfError::File { path: folder.clone(), source };
         let frees = measure::folder(&folder).map_err(of)?;
         // Without its marker it is no model any more, whatever becomes of the rest.
-        crate::durable::remove(&folder.join(crate::marker::NAME)).map_err(of)?;
+        Marker::remove(&folder).map_err(of)?;
         fs::remove_dir_all(&folder).map_err(of)?;
         Ok(frees)
     }

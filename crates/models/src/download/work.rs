@@ -1,9 +1,13 @@
 //! Those who bring the pieces of a file, each over a connection of its own.
 
-use std::{mem, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use net::{HttpError, Response};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     DownloadError, blocking::blocking, error::Trouble, fetch::Job, part::Part, patience::Patience,
@@ -12,6 +16,9 @@ use super::{
 
 /// Bytes that are written at once.
 const BATCH: u64 = 1 << 20;
+
+/// How long bytes wait for others to be written with them.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// So many bytes are worth all patience: a connection that brings them before it breaks is a good one.
 const WORTH: u64 = 1 << 20;
@@ -133,26 +140,54 @@ async fn read(
     at: &mut u64,
 ) -> Result<(), Trouble> {
     let mut response = body.response;
-    let (mut batch, mut held) = (Vec::new(), 0);
     loop {
-        let room = run.end - *at - held;
-        let came = if room == 0 { Ok(None) } else { response.piece().await };
-        if let Ok(Some(bytes)) = &came {
-            let bytes = bytes.slice(..bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
-            held += bytes.len() as u64;
-            batch.push(bytes);
+        let mut batch = Batch::default();
+        let ended = batch.fill(&mut response, run.end - *at).await;
+        let len = batch.len;
+        write(part, *at, batch.pieces).await?;
+        *at += len;
+        job.meter.came(len);
+        part.written(&(run.start..*at));
+        if let Some(ended) = ended {
+            return ended.map_err(Trouble::from);
         }
-        let ended = !matches!(came, Ok(Some(_)));
-        if held >= BATCH || ended {
-            write(part, *at, mem::take(&mut batch)).await?;
-            *at += held;
-            job.meter.came(held);
-            held = 0;
-            part.written(&(run.start..*at));
+    }
+}
+
+/// What came and is not written yet.
+#[derive(Default)]
+struct Batch {
+    pieces: Vec<Bytes>,
+    len: u64,
+}
+
+impl Batch {
+    /// Takes what comes until it is worth writing, and no more than there is room for. Says how the answer ended, if it
+    /// did.
+    async fn fill(&mut self, response: &mut Response, room: u64) -> Option<Result<(), HttpError>> {
+        let mut due = None;
+        while self.len < BATCH {
+            let left = room - self.len;
+            if left == 0 {
+                return Some(Ok(()));
+            }
+            let piece = response.piece();
+            let came = match due {
+                None => piece.await,
+                // What is held does not wait longer for more.
+                Some(due) => timeout_at(due, piece).await.ok()?,
+            };
+            let bytes = match came {
+                Ok(Some(bytes)) => {
+                    bytes.slice(..bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)))
+                }
+                ended => return Some(ended.map(|_| ())),
+            };
+            self.len += bytes.len() as u64;
+            self.pieces.push(bytes);
+            due = due.or_else(|| Some(Instant::now() + LINGER));
         }
-        if ended {
-            return came.map(|_| ()).map_err(Trouble::from);
-        }
+        None
     }
 }
 
