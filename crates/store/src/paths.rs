@@ -85,6 +85,12 @@ impl Paths {
         &self.data
     }
 
+    /// The folder for models.
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
     /// The folder for log files.
     #[must_use]
     pub fn logs(&self) -> &Path {
