@@ -26,6 +26,15 @@ const SCENES: SceneName[] = [
   "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "reconnecting", "typingOnly", "failed",
   "notices", "hostile", "long", "noDevices", "deviceMissing", "echoStarting", "echoRunning", "echoFailed", "tenThousand",
   "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
+  "firstStart", "firstTooSlow", "firstFits", "firstFailed", "hosts", "hostsNone",
+  "localOff", "localStarting", "localReady", "localRestarting", "localFailed", "modelsDownloading",
+];
+
+/** What the settings can show of hosts, the doctor, models and the local Moshi. */
+const MACHINES: SceneName[] = [
+  "hosts", "hostTesting", "hostWorks", "hostTooSlow", "hostUnknown", "hostChanged", "hostRefused",
+  "localReady", "localFailed", "doctorReading", "doctorMeasuring", "doctorNoGpu", "doctor5090", "doctorFailed",
+  "modelsDownloading", "modelsPaused", "modelsGated", "modelsDiskFull", "modelsHere",
 ];
 
 test.each(["light", "dark"] as const)("no scene has a finding, %s", async (theme) => {
@@ -56,6 +65,38 @@ test.each(["light", "dark"] as const)("nor has anything that opens, %s", async (
   await page.getByTestId("help-open").click();
   expect(await findings(page), "the shortcuts").toEqual([]);
 }, 60_000);
+
+test.each(["light", "dark"] as const)("nor have hosts, doctor, models and the local Moshi, %s", async (theme) => {
+  const page = await open("hosts", { theme });
+  await page.getByTestId("host-picker").click();
+  expect(await findings(page), "the picker").toEqual([]);
+  await page.keyboard.press("Escape");
+  await page.getByTestId("settings-open").click();
+  await page.getByTestId("host-more").first().click();
+  await page.getByTestId("local-log-open").click();
+  await page.getByTestId("local-log").waitFor();
+  for (const scene of MACHINES) {
+    await page.evaluate((name) => script.show(name), scene);
+    await page.waitForTimeout(50);
+    expect(await findings(page), scene).toEqual([]);
+  }
+  await page.evaluate(() => script.show("hosts"));
+  await page.getByTestId("host-delete").click();
+  expect(await findings(page), "a second word asked for").toEqual([]);
+  await page.getByTestId("confirm-no").click();
+  await page.getByTestId("host-edit").click();
+  expect(await findings(page), "a host being changed").toEqual([]);
+  await page.getByTestId("host-leave").click();
+  await page.getByTestId("host-add").click();
+  for (const kind of ["ssh", "bridge", "moshi"]) {
+    await page.getByTestId(`host-kind-${kind}`).check();
+    expect(await findings(page), kind).toEqual([]);
+  }
+  await page.getByTestId("host-address").fill("gpu-box.local:8998");
+  await page.keyboard.press("Enter");
+  await page.locator("[data-code='host.plain']").waitFor();
+  expect(await findings(page), "an unencrypted address").toEqual([]);
+}, 180_000);
 
 test.each(["light", "dark"] as const)("nor have the panes, the events and the commands, %s", async (theme) => {
   const page = await open("question", { theme });

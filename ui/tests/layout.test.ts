@@ -35,7 +35,7 @@ const cutOff = (page: Page) =>
 describe.each(SIZES)("%s", (_, size) => {
   test("nothing is pushed out sideways, and talking and typing are in sight, in every phase", async () => {
     const page = await open("idle", { size });
-    const scenes: SceneName[] = ["idle", "connecting", "busy", "live", "reconnecting", "failed", "long", "hostile", "mas", "question", "brainFailed"];
+    const scenes: SceneName[] = ["idle", "connecting", "busy", "live", "reconnecting", "failed", "long", "hostile", "mas", "question", "brainFailed", "hosts", "localFailed", "localReady", "modelsDownloading", "firstFits", "firstTooSlow"];
     for (const scene of scenes) {
       await page.evaluate((name) => script.show(name), scene);
       await page.waitForTimeout(50);
@@ -43,7 +43,7 @@ describe.each(SIZES)("%s", (_, size) => {
       expect(sideways, scene).toBeLessThanOrEqual(0);
       for (const id of ["talk", "mute", "text-box", "send"]) expect(await inside(page, id), `${scene}: ${id}`).toBe(true);
       expect(await cutOff(page), scene).toEqual([]);
-      const turns = await page.getByTestId("turns").boundingBox();
+      const turns = await page.getByTestId(scene.startsWith("first") ? "first-screen" : "turns").boundingBox();
       expect(turns?.height, scene).toBeGreaterThanOrEqual(80);
     }
   });
@@ -65,10 +65,27 @@ describe.each(SIZES)("%s", (_, size) => {
     }
   });
 
+  test("hosts, doctor, models and the local Moshi have room in the settings", async () => {
+    const page = await open("hostUnknown", { size });
+    await page.getByTestId("settings-open").click();
+    await page.getByTestId("host-more").first().click();
+    await page.getByTestId("local-log-open").click();
+    await page.getByTestId("local-log").waitFor();
+    const inner = page.locator("[data-testid=settings] .sections");
+    const scenes: SceneName[] = ["hostUnknown", "hostChanged", "hostTooSlow", "hostWorks", "localFailed", "doctor5090", "doctorNoGpu", "modelsDownloading", "modelsGated", "modelsHere"];
+    for (const scene of scenes) {
+      await page.evaluate((name) => script.show(name), scene);
+      await page.waitForTimeout(50);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), scene).toBeLessThanOrEqual(0);
+      expect(await inner.evaluate((sections) => sections.scrollWidth - sections.clientWidth), scene).toBe(0);
+      expect(await cutOff(page), scene).toEqual([]);
+    }
+  });
+
   test("the settings can be used to their end", async () => {
     const page = await open("busy", { size });
     await page.getByTestId("settings-open").click();
-    const last = page.getByText("Data folder");
+    const last = page.getByTestId("first-screen-show");
     await last.scrollIntoViewIfNeeded();
     expect(await last.isVisible()).toBe(true);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
@@ -102,9 +119,12 @@ test("the third column stands beside the conversation, and a pane takes its plac
 
 test("every control is large enough to hit", async () => {
   const page = await open("notices");
+  await page.evaluate(() => script.send({ type: "hosts", hosts: script.scenes.hosts() }));
   await page.getByTestId("settings-open").click();
+  await page.getByTestId("host-more").first().click();
+  await page.getByTestId("host-add").click();
   const small = await page.evaluate(() =>
-    [...document.querySelectorAll("button, select, input:not([type=radio]), textarea, label:has(input)")]
+    [...document.querySelectorAll("button, select, input:not([type=radio], [type=checkbox]), textarea, label:has(input)")]
       .filter((element) => element.checkVisibility())
       .map((element) => ({ box: element.getBoundingClientRect(), name: element.getAttribute("data-testid") ?? element.textContent }))
       .filter(({ box }) => box.width < 24 || box.height < 24)

@@ -53,6 +53,34 @@ describe("the commands", () => {
     await expect.poll(() => asked(page, "decide")).toEqual([{ call: "q1", allowed: true }]);
   });
 
+  test("have hosts, the local Moshi, the doctor and the first screen among them", async () => {
+    const page = await open("hosts");
+    const run = async (words: string) => {
+      await page.keyboard.press("Control+k");
+      await page.getByTestId("palette-search").fill(words);
+      await page.keyboard.press("Enter");
+    };
+    await run("host use lab");
+    await expect.poll(() => asked(page, "chooseHost")).toEqual(["h3"]);
+    await run("host test lab");
+    await expect.poll(() => asked(page, "checkHost")).toEqual(["h3"]);
+    await page.locator("[data-host=h3] [data-testid=check]").waitFor();
+    await run("start moshi");
+    await expect.poll(() => asked(page, "startLocal")).toHaveLength(1);
+    await run("stop moshi");
+    await expect.poll(() => asked(page, "stopLocal")).toHaveLength(1);
+    await run("doctor look");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("settings-doctor");
+    expect(await asked(page, "runDoctor")).toHaveLength(1);
+    await run("log of moshi");
+    await page.getByTestId("local-log").waitFor();
+    await run("host add");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("settings-hostAdd");
+    await page.evaluate(() => script.refusals.set("chooseHost", script.scenes.problem("host.unknown")));
+    await run("host use data");
+    await page.locator("[data-testid=notice][data-code='host.unknown']").waitFor();
+  });
+
   test("say when there is none of that name", async () => {
     const page = await open("idle");
     await page.getByTestId("palette-open").click();

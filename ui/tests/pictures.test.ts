@@ -52,6 +52,59 @@ test.each(["light", "dark"] as const)("what opens: events, history, memories, co
   }
 }, 60_000);
 
+/** What the settings show of hosts, the doctor, models and the local Moshi: the scene, the section, what is opened. */
+const MACHINES: [SceneName, string, string[]][] = [
+  ["hosts", "host", []],
+  ["hostTesting", "host", ["host-more"]],
+  ["hostWorks", "host", ["host-more"]],
+  ["hostTooSlow", "host", ["host-more"]],
+  ["hostUnknown", "host", ["host-more"]],
+  ["hostChanged", "host", ["host-more"]],
+  ["hostRefused", "host", ["host-more"]],
+  ["hostsNone", "host", ["host-add"]],
+  ["localStarting", "local", []],
+  ["localReady", "local", ["local-log-open"]],
+  ["localRestarting", "local", []],
+  ["localFailed", "local", []],
+  ["doctorReading", "doctor", []],
+  ["doctorMeasuring", "doctor", []],
+  ["doctorNoGpu", "doctor", []],
+  ["doctor5090", "doctor", []],
+  ["modelsDownloading", "models", []],
+  ["modelsPaused", "models", []],
+  ["modelsGated", "models", []],
+  ["modelsDiskFull", "models", []],
+  ["modelsHere", "models", []],
+];
+
+test.each(["light", "dark"] as const)("hosts, doctor, models and the local Moshi, %s", async (theme) => {
+  const page = await open("idle", { theme, atNoon: true });
+  for (const [name, size] of [["wide", WIDE], ["small", SMALL]] as const) {
+    await page.setViewportSize(size);
+    for (const [scene, section, opened] of MACHINES) {
+      await page.evaluate((scene) => script.show(scene), scene);
+      await page.getByTestId("settings-open").click();
+      await page.getByTestId(`to-${section}`).click();
+      for (const id of opened) await page.getByTestId(id).first().click();
+      await page.waitForTimeout(100);
+      await picture(page, `${scene}-${name}-${theme}`);
+      await page.getByTestId("settings-close").click();
+    }
+  }
+}, 180_000);
+
+test.each(["light", "dark"] as const)("the first screen in every size, %s", async (theme) => {
+  const page = await open("idle", { theme, atNoon: true });
+  for (const [name, size] of Object.entries(SIZES)) {
+    await page.setViewportSize(size);
+    for (const scene of ["firstLooking", "firstTooSlow", "firstFits", "firstFailed"] as const) {
+      await page.evaluate((scene) => script.show(scene), scene);
+      await page.waitForTimeout(100);
+      await picture(page, `${scene}-${name}-${theme}`);
+    }
+  }
+}, 60_000);
+
 test.each(["light", "dark"] as const)("a busy host, its reason and the settings in every size, %s", async (theme) => {
   const page = await open("busy", { theme, atNoon: true });
   for (const [name, size] of Object.entries(SIZES)) {

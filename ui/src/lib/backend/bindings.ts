@@ -333,7 +333,7 @@ export type Local = {
 export type DoctorPhase = "never" | "reading" | "measuring" | "done" | "failed";
 
 /** What a runtime can do here. */
-export type Verdict = "works" | "shouldWork" | "tooSlow" | "willNotStart";
+export type Verdict = "works" | "shouldWork" | "unknown" | "tooSlow" | "willNotStart";
 
 /** What a verdict rests on. */
 export type Basis = "read" | "measured";

@@ -2,6 +2,7 @@ import type { Backend, Call, ExportFormat, HistoryPage, HostDraft, MemoryPage, P
 import { apply } from "$lib/state/apply";
 import { emptyView } from "$lib/state/view";
 import { ScriptedArchive } from "./scriptedArchive";
+import { hosts } from "./hostScenes";
 import { ScriptedMachine } from "./scriptedMachine";
 import { manyLog, manyTools } from "./panelScenes";
 import { LATENCY, lights, light, manyTurns, notice, problem, SCENES, type SceneName } from "./scenes";
@@ -16,7 +17,7 @@ type Command = Exclude<keyof Backend, "subscribe">;
 export class ScriptedBackend implements Backend {
   readonly asked: { command: Command; argument: unknown }[] = [];
   readonly refusals = new Map<Command, Problem>();
-  readonly scenes = { LATENCY, lights, light, manyLog, manyTools, manyTurns, notice, problem };
+  readonly scenes = { hosts, LATENCY, lights, light, manyLog, manyTools, manyTurns, notice, problem };
   readonly archive = new ScriptedArchive();
   readonly machine = new ScriptedMachine({ now: () => this.now, send: (...events) => this.send(...events) });
   /** Commands answer only when this settles. */
@@ -267,7 +268,7 @@ export class ScriptedBackend implements Backend {
 
   async localLog(): Promise<string[]> {
     await this.#answer("localLog");
-    return this.machine.log;
+    return [...this.machine.log];
   }
 
   async runDoctor(): Promise<void> {

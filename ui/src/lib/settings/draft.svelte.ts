@@ -8,6 +8,8 @@ export class Draft<T> {
   #edited: T | typeof NOTHING = $state.raw(NOTHING);
   /** The saved value that an accepted edit replaces: until the settings come back changed, the edit stays in sight. */
   #replaces: T | typeof NOTHING = $state.raw(NOTHING);
+  /** Whether they came back: from then on what is saved counts, also where it becomes again what it was. */
+  #settled = false;
 
   constructor(
     private readonly saved: () => T,
@@ -16,13 +18,16 @@ export class Draft<T> {
 
   get value(): T {
     const saved = this.saved();
-    if (this.#edited === NOTHING) return saved;
-    return this.#replaces !== NOTHING && this.#replaces !== saved ? saved : this.#edited;
+    if (this.#edited === NOTHING || this.#settled) return saved;
+    if (this.#replaces === NOTHING || this.#replaces === saved) return this.#edited;
+    this.#settled = true;
+    return saved;
   }
 
   set value(value: T) {
     this.#edited = value;
     this.#replaces = NOTHING;
+    this.#settled = false;
   }
 
   /** Saves what was edited. Called when the field is left or an option chosen. */

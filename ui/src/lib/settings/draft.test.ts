@@ -42,6 +42,18 @@ test("an accepted value stays in sight until the settings come back, and then fo
   expect(draft.value).toBe("two");
 });
 
+test("follows the settings also back to where they were", async () => {
+  const { draft, held } = field("one");
+  draft.value = "two";
+  await draft.commit();
+  held.saved = "two";
+  expect(draft.value).toBe("two");
+  held.saved = "one";
+  expect(draft.value).toBe("one");
+  draft.value = "three";
+  expect(draft.value).toBe("three");
+});
+
 test("a refused value stays with its reason until it is put right", async () => {
   const { draft, asked } = field("one", (value) => (value === "bad" ? problem("host.bad_address") : null));
   draft.value = "bad";

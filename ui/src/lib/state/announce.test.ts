@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Turn } from "$lib/backend";
+import { CHECKS, DOCTORS, hosts, LOCALS, MODELS } from "$lib/backend/hostScenes";
 import { notice, problem, SCENES } from "$lib/backend/scenes";
 import { announcement } from "./announce";
 import { Announcer } from "./announcer.svelte";
-import { emptyView, type View } from "./view";
+import { emptyLocal, emptyView, type View } from "./view";
 
 const view: View = { ...emptyView(0), ...SCENES.idle() };
 const turn: Turn = { id: "x", speaker: "moshi", source: "spoken", text: "Hello.", atMs: 0, open: false, saved: true, delivery: null, note: null };
@@ -53,6 +54,43 @@ describe("what is said", () => {
     expect(announcement({ ...view, panels: { ...view.panels, brain: failed } }, { type: "brain", brain: failed })).toBeNull();
     expect(announcement(view, { type: "brain", brain: { ...brain, state: "waiting", waitsUntilMs: 5 } })).toContain("waits");
     expect(announcement(view, { type: "brain", brain: { ...brain, state: "streaming", reply: "Half" } })).toBeNull();
+  });
+
+  test("what a test of a host came to, once", () => {
+    const testing = { ...view, hosts: hosts({ check: CHECKS.running() }) };
+    const done = { type: "hosts", hosts: hosts({ check: CHECKS.works() }) } as const;
+    expect(announcement(testing, done)).toBe("GPU box: Works. Round trip 23 ms, handshake 212 ms, frame 31 ms of 80.");
+    expect(announcement({ ...view, hosts: done.hosts }, done)).toBeNull();
+    const refused = { type: "hosts", hosts: hosts({ check: CHECKS.refused() }) } as const;
+    expect(announcement(testing, refused)).toBe("GPU box: Refused. The host does not accept the token. Write the current one below.");
+    const cancelled = { type: "hosts", hosts: hosts({ check: { ...CHECKS.running(), running: false } }) } as const;
+    expect(announcement(testing, cancelled), "the person cancelled it").toBeNull();
+  });
+
+  test("what the doctor came to, but not each thing that it looks at", () => {
+    const looking = { ...view, doctor: DOCTORS.reading() };
+    expect(announcement(looking, { type: "doctor", doctor: DOCTORS.measuring() })).toBeNull();
+    expect(announcement(looking, { type: "doctor", doctor: DOCTORS.noGpu() })).toMatch(/^This computer has no graphics card/);
+    expect(announcement(looking, { type: "doctor", doctor: DOCTORS.failed() })).toContain("did not answer within 20 seconds");
+    expect(announcement(view, { type: "doctor", doctor: DOCTORS.noGpu() }), "it was known before").toBeNull();
+  });
+
+  test("a finished download and a broken one, but not how far it is", () => {
+    const loading = { ...view, models: MODELS.downloading() };
+    expect(announcement(loading, { type: "models", models: MODELS.downloading() })).toBeNull();
+    expect(announcement(loading, { type: "models", models: MODELS.paused() })).toBeNull();
+    expect(announcement(loading, { type: "models", models: MODELS.here() })).toBe("Moshika, 8 bits is here.");
+    expect(announcement(loading, { type: "models", models: MODELS.diskFull() })).toContain("3.2 GB are free");
+    expect(announcement(view, { type: "models", models: MODELS.here() }), "it was found on the disk").toBeNull();
+  });
+
+  test("that Moshi on this computer is ready, ended or does not run", () => {
+    const starting = { ...view, local: LOCALS.loading() };
+    expect(announcement(starting, { type: "local", local: LOCALS.warmingUp() })).toBeNull();
+    expect(announcement(starting, { type: "local", local: LOCALS.ready() })).toContain("is ready");
+    expect(announcement(starting, { type: "local", local: LOCALS.waiting() })).toContain("started again");
+    expect(announcement(starting, { type: "local", local: LOCALS.failed() })).toContain("CUDA out of memory");
+    expect(announcement(starting, { type: "local", local: emptyLocal(0) }), "the person stopped it").toBeNull();
   });
 
   test("only notices that are new", () => {

@@ -30,6 +30,8 @@ export class App {
   openRow: string | null = $state(null);
   /** Whether the person asked for the first screen. */
   firstAsked = $state(false);
+  /** Whether one of its ways is being taken: what that changes must not end it half way. */
+  firstTaken = $state(false);
   /** Where typing goes on when what held the focus is gone. */
   textBox: HTMLElement | null = null;
   /** For as long as the window lives. */
@@ -49,7 +51,8 @@ export class App {
   get firstScreen(): boolean {
     if (this.firstAsked) return true;
     const { opening, settings, hosts, turns } = this.store.view;
-    return opening.state === "ready" && !settings.welcomed && hosts.profiles.length === 0 && turns.length === 0;
+    const nobody = hosts.profiles.length === 0 || this.firstTaken;
+    return opening.state === "ready" && !settings.welcomed && nobody && turns.length === 0;
   }
 
   showFirstScreen(): void {
@@ -61,6 +64,7 @@ export class App {
   /** Whatever the person chose there, it does not come by itself again. */
   leaveFirstScreen(): void {
     this.firstAsked = false;
+    this.firstTaken = false;
     if (!this.store.view.settings.welcomed) void this.store.changeSettings({ welcomed: true });
   }
 

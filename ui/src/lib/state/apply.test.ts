@@ -163,13 +163,17 @@ test("what has happened goes on, without end and without the same twice", () => 
 });
 
 test("every report of Rust lands in its own part and leaves the view before it as it was", () => {
-  const target = SCENES.busy();
+  const target = { ...SCENES.busy(), hosts: SCENES.hosts().hosts, doctor: SCENES.doctor5090().doctor };
   const before = Object.freeze(emptyView(NOW));
-  const { call, lights, devices, settings, latency, notices, echoTest } = target;
+  const { call, lights, devices, settings, hosts, local, doctor, models, latency, notices, echoTest } = target;
   expect(apply(before, { type: "call", call }, NOW).call).toBe(call);
   expect(apply(before, { type: "lights", lights }, NOW).lights).toBe(lights);
   expect(apply(before, { type: "devices", devices }, NOW).devices).toBe(devices);
   expect(apply(before, { type: "settings", settings }, NOW).settings).toBe(settings);
+  expect(apply(before, { type: "hosts", hosts }, NOW).hosts).toBe(hosts);
+  expect(apply(before, { type: "local", local }, NOW).local).toBe(local);
+  expect(apply(before, { type: "doctor", doctor }, NOW).doctor).toBe(doctor);
+  expect(apply(before, { type: "models", models }, NOW).models).toBe(models);
   expect(apply(before, { type: "latency", latency }, NOW).latency).toBe(latency);
   expect(apply(before, { type: "notices", notices }, NOW).notices).toBe(notices);
   expect(apply(before, { type: "echoTest", echoTest }, NOW).echoTest).toBe(echoTest);

@@ -9,6 +9,7 @@ export const ANY_WEIGHTS = "any";
 export const VERDICTS: Record<Verdict, Shown> = {
   works: { shape: "well", word: "Works" },
   shouldWork: { shape: "well", word: "Should work" },
+  unknown: { shape: "waiting", word: "Not known" },
   tooSlow: { shape: "waiting", word: "Too slow" },
   willNotStart: { shape: "wrong", word: "Will not start" },
 };
