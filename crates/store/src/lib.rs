@@ -21,7 +21,7 @@ pub use history::History;
 pub use memories::{Memories, Memory, MemoryError};
 pub use paths::{Paths, PathsError};
 pub use profile::{HostPlace, HostProfile, LocalRuntime, LocalSetup, Measured};
-pub use secrets::{Secret, SecretError, Secrets};
+pub use secrets::{Secret, SecretError, SecretName, Secrets};
 pub use set_aside::SetAside;
 pub use settings::{Settings, SettingsError, SettingsFile, Theme};
 pub use turn::{Conversation, Delivery, Source, Speaker, Turn};

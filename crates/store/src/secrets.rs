@@ -20,6 +20,38 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How long a person may take to unlock it.
 const PERSON: Duration = Duration::from_secs(120);
 
+/// What a secret is for. Each is kept by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretName {
+    /// The service token of MAS.
+    Mas,
+    /// The token for gated models of Hugging Face.
+    HuggingFace,
+    /// The token of the host with this id.
+    Host(String),
+}
+
+impl SecretName {
+    /// Under which it is found again. It never changes.
+    fn key(&self) -> String {
+        match self {
+            Self::Mas => "mas-service-token".to_owned(),
+            Self::HuggingFace => "hugging-face-token".to_owned(),
+            Self::Host(id) => format!("host-token-{id}"),
+        }
+    }
+
+    /// What a person reads in the keyring's own window.
+    #[cfg_attr(windows, expect(dead_code, reason = "the Credential Manager shows the key"))]
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Mas => "MYCA Voice: service token of MAS",
+            Self::HuggingFace => "MYCA Voice: token of Hugging Face",
+            Self::Host(_) => "MYCA Voice: token of a Moshi host",
+        }
+    }
+}
+
 /// A secret. It is never shown by accident, and overwritten in memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
@@ -83,7 +115,7 @@ impl SecretError {
     }
 }
 
-/// The service token of MAS in the system's keyring: the Secret Service on Linux, the Credential Manager on Windows.
+/// Secrets in the system's keyring: the Secret Service on Linux, the Credential Manager on Windows.
 ///
 /// Calls block, for a keyring may be slow, and wait for the person where it says so. They may be made on any thread,
 /// also on one of an async runtime that is for blocking.
@@ -102,40 +134,40 @@ impl Secrets {
         Self::default()
     }
 
-    /// The secret, if one is kept. Never asks the person: a locked keyring is [`SecretError::Locked`].
+    /// The secret of this name, if one is kept. Never asks the person: a locked keyring is [`SecretError::Locked`].
     ///
     /// # Errors
     /// Any [`SecretError`].
-    pub fn get(&self) -> Result<Option<Secret>, SecretError> {
-        let keyring = self.keyring.clone();
-        let Some(bytes) = within(ANSWER, move || keyring.get())? else { return Ok(None) };
+    pub fn get(&self, name: &SecretName) -> Result<Option<Secret>, SecretError> {
+        let (keyring, name) = (self.keyring.clone(), name.clone());
+        let Some(bytes) = within(ANSWER, move || keyring.get(&name))? else { return Ok(None) };
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Some(Secret(Zeroizing::new(text.to_owned())))),
             Err(_) => Err(SecretError::NotText),
         }
     }
 
-    /// Keeps a secret instead of the one that is there. Where the keyring is locked the system asks the person to unlock
+    /// Keeps a secret instead of the one of this name that is there. Where the keyring is locked the system asks the person to unlock
     /// it; that takes at most two minutes.
     ///
     /// # Errors
     /// Any [`SecretError`].
-    pub fn set(&self, secret: &str) -> Result<(), SecretError> {
+    pub fn set(&self, name: &SecretName, secret: &str) -> Result<(), SecretError> {
         if secret.len() > Self::LONGEST {
             return Err(SecretError::TooLong { bytes: secret.len() });
         }
-        let keyring = self.keyring.clone();
+        let (keyring, name) = (self.keyring.clone(), name.clone());
         let secret = Zeroizing::new(secret.as_bytes().to_vec());
-        within(PERSON, move || keyring.set(&secret))
+        within(PERSON, move || keyring.set(&name, &secret))
     }
 
-    /// Deletes the secret; does nothing where there is none. May ask the person, as [`Self::set`] does.
+    /// Deletes the secret of this name; does nothing where there is none. May ask the person, as [`Self::set`] does.
     ///
     /// # Errors
     /// Any [`SecretError`].
-    pub fn delete(&self) -> Result<(), SecretError> {
-        let keyring = self.keyring.clone();
-        within(PERSON, move || keyring.delete())
+    pub fn delete(&self, name: &SecretName) -> Result<(), SecretError> {
+        let (keyring, name) = (self.keyring.clone(), name.clone());
+        within(PERSON, move || keyring.delete(&name))
     }
 
     /// Has the system ask the person to unlock the keyring, so that [`Self::get`] finds what is in it; does nothing if
@@ -175,8 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_kept_by_earlier_versions_is_found_and_no_two_names_are_one() {
+        let host = |id: &str| SecretName::Host(id.to_owned());
+        let keys = [SecretName::Mas, SecretName::HuggingFace, host("1"), host("2")].map(|name| name.key());
+        assert_eq!(keys, ["mas-service-token", "hugging-face-token", "host-token-1", "host-token-2"]);
+    }
+
+    #[test]
     fn a_secret_that_is_too_long_is_refused_everywhere() {
-        let error = Secrets::of_user().set(&"x".repeat(Secrets::LONGEST + 1)).unwrap_err();
+        let error = Secrets::of_user().set(&SecretName::Mas, &"x".repeat(Secrets::LONGEST + 1)).unwrap_err();
         assert_eq!(error.code(), "secret.too_long");
     }
 }

@@ -1,12 +1,12 @@
-//! The agent system's service token: in the system's keyring, in memory while the program runs, and nowhere else.
+//! Tokens: in the system's keyring, in memory while they are used, and nowhere else.
 
 use brain::mas::ServiceToken;
 use conversation::{Action, Problem};
-use store::{SecretError, Secrets};
+use store::{SecretError, SecretName, Secrets};
 
 /// The token that is kept, if there is one.
 pub(crate) async fn kept(secrets: Secrets) -> Result<Option<ServiceToken>, Problem> {
-    let secret = beside(move || secrets.get()).await.map_err(|error| unread(&error))?;
+    let secret = beside(move || secrets.get(&SecretName::Mas)).await.map_err(|error| unread(&error))?;
     let token = secret.map(|secret| ServiceToken::new(secret.expose())).transpose();
     token.map_err(|error| Problem::new(error.code(), "The kept service token cannot be used.", ENTER, OPEN))
 }
@@ -22,10 +22,43 @@ pub(crate) fn entered(token: Option<&str>) -> Result<Option<ServiceToken>, Probl
 pub(crate) async fn keep(secrets: Option<Secrets>, token: Option<String>) -> Result<(), Problem> {
     let Some(secrets) = secrets else { return Err(not_kept(&SecretError::NoKeyring)) };
     let done = beside(move || match token {
-        Some(token) => secrets.set(token.trim()),
-        None => secrets.delete(),
+        Some(token) => secrets.set(&SecretName::Mas, token.trim()),
+        None => secrets.delete(&SecretName::Mas),
     });
     done.await.map_err(|error| not_kept(&error))
+}
+
+/// Keeps the token of a host, or deletes it. It must be one that can be sent.
+pub(crate) async fn keep_for_host(
+    secrets: Option<Secrets>,
+    id: String,
+    token: Option<String>,
+) -> Result<(), Problem> {
+    keep_as(secrets, SecretName::Host(id), token, &[Action::OpenHostSettings]).await
+}
+
+/// The same for the token of Hugging Face.
+pub(crate) async fn keep_for_hub(secrets: Option<Secrets>, token: Option<String>) -> Result<(), Problem> {
+    keep_as(secrets, SecretName::HuggingFace, token, &[Action::OpenModels]).await
+}
+
+async fn keep_as(
+    secrets: Option<Secrets>,
+    name: SecretName,
+    token: Option<String>,
+    actions: &[Action],
+) -> Result<(), Problem> {
+    let token = token.map(|token| token.trim().to_owned());
+    if token.as_deref().is_some_and(|token| token.is_empty() || net::Token::new(token).is_err()) {
+        let what = "This is no token: it is empty, or has signs in it that cannot be sent.";
+        return Err(Problem::new("secret.no_token", what, "Copy it again.", actions));
+    }
+    let Some(secrets) = secrets else { return Err(unkept(&SecretError::NoKeyring, actions)) };
+    let done = beside(move || match token {
+        Some(token) => secrets.set(&name, &token),
+        None => secrets.delete(&name),
+    });
+    done.await.map_err(|error| unkept(&error, actions))
 }
 
 async fn beside<T: Send + 'static>(
@@ -51,10 +84,18 @@ fn unread(error: &SecretError) -> Problem {
 
 fn not_kept(error: &SecretError) -> Problem {
     let what = format!("The change holds until MYCA Voice ends, but is not in the keyring: {error}.");
-    let next = match error {
+    Problem::new(error.code(), what, what_to_do(error), OPEN)
+}
+
+/// A token that is used from the keyring alone.
+fn unkept(error: &SecretError, actions: &[Action]) -> Problem {
+    Problem::new(error.code(), format!("The token cannot be kept: {error}."), what_to_do(error), actions)
+}
+
+fn what_to_do(error: &SecretError) -> &'static str {
+    match error {
         SecretError::NoKeyring => "Start a keyring such as GNOME Keyring or KWallet, then enter it again.",
         SecretError::TooLong { .. } => "Enter a shorter one.",
         _ => "Unlock the keyring, then enter it again.",
-    };
-    Problem::new(error.code(), what, next, OPEN)
+    }
 }

@@ -6,29 +6,28 @@ use keyring_core::{Entry, Error, api::CredentialStoreApi};
 use windows_native_keyring_store::Store;
 use zeroize::Zeroizing;
 
-use super::SecretError;
+use super::{SecretError, SecretName};
 
 const SERVICE: &str = "myca-voice";
-const USER: &str = "mas-service-token";
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keyring;
 
 impl Keyring {
-    pub(super) fn get(&self) -> Result<Option<Zeroizing<Vec<u8>>>, SecretError> {
-        match entry()?.get_secret() {
+    pub(super) fn get(&self, name: &SecretName) -> Result<Option<Zeroizing<Vec<u8>>>, SecretError> {
+        match entry(name)?.get_secret() {
             Ok(secret) => Ok(Some(Zeroizing::new(secret))),
             Err(Error::NoEntry) => Ok(None),
             Err(error) => Err(of(&error)),
         }
     }
 
-    pub(super) fn set(&self, secret: &[u8]) -> Result<(), SecretError> {
-        entry()?.set_secret(secret).map_err(|error| of(&error))
+    pub(super) fn set(&self, name: &SecretName, secret: &[u8]) -> Result<(), SecretError> {
+        entry(name)?.set_secret(secret).map_err(|error| of(&error))
     }
 
-    pub(super) fn delete(&self) -> Result<(), SecretError> {
-        match entry()?.delete_credential() {
+    pub(super) fn delete(&self, name: &SecretName) -> Result<(), SecretError> {
+        match entry(name)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(error) => Err(of(&error)),
         }
@@ -39,11 +38,11 @@ impl Keyring {
     }
 }
 
-fn entry() -> Result<Entry, SecretError> {
+fn entry(name: &SecretName) -> Result<Entry, SecretError> {
     let store = Store::new().map_err(|error| of(&error))?;
     // On this computer alone: by default it would travel to the others of a domain.
     let local = HashMap::from([("persistence", "Local")]);
-    store.build(SERVICE, USER, Some(&local)).map_err(|error| of(&error))
+    store.build(SERVICE, &name.key(), Some(&local)).map_err(|error| of(&error))
 }
 
 fn of(error: &Error) -> SecretError {

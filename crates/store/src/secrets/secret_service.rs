@@ -9,12 +9,12 @@ use ::secret_service::{
 use zbus::blocking::connection::Builder;
 use zeroize::Zeroizing;
 
-use super::SecretError;
+use super::{SecretError, SecretName};
 
 /// How long it may take to answer one call. Starting it is part of the first.
 const REPLY: Duration = Duration::from_secs(8);
-/// What a person reads in the keyring's own window.
-const LABEL: &str = "MYCA Voice: service token of MAS";
+/// What all secrets of ours have in common.
+const OURS: (&str, &str) = ("application", "myca-voice");
 /// The collection that is made where there is none.
 const COLLECTION: &str = "Default keyring";
 
@@ -25,9 +25,10 @@ pub(super) struct Keyring {
 }
 
 impl Keyring {
-    pub(super) fn get(&self) -> Result<Option<Zeroizing<Vec<u8>>>, SecretError> {
+    pub(super) fn get(&self, name: &SecretName) -> Result<Option<Zeroizing<Vec<u8>>>, SecretError> {
         let service = self.connect()?;
-        let found = service.search_items(attributes()).map_err(of)?;
+        let key = name.key();
+        let found = service.search_items(attributes(&key)).map_err(of)?;
         match (found.unlocked.first(), found.locked.is_empty()) {
             (Some(item), _) => Ok(Some(Zeroizing::new(item.get_secret().map_err(of)?))),
             (None, false) => Err(SecretError::Locked),
@@ -35,7 +36,7 @@ impl Keyring {
         }
     }
 
-    pub(super) fn set(&self, secret: &[u8]) -> Result<(), SecretError> {
+    pub(super) fn set(&self, name: &SecretName, secret: &[u8]) -> Result<(), SecretError> {
         let service = self.connect()?;
         let collection = match service.get_default_collection() {
             Err(Error::NoResult) => service.create_collection(COLLECTION, "default"),
@@ -45,13 +46,15 @@ impl Keyring {
         if collection.is_locked().map_err(of)? {
             collection.unlock().map_err(of)?;
         }
-        collection.create_item(LABEL, attributes(), secret, true, "text/plain").map_err(of)?;
+        let key = name.key();
+        collection.create_item(name.label(), attributes(&key), secret, true, "text/plain").map_err(of)?;
         Ok(())
     }
 
-    pub(super) fn delete(&self) -> Result<(), SecretError> {
+    pub(super) fn delete(&self, name: &SecretName) -> Result<(), SecretError> {
         let service = self.connect()?;
-        let found = service.search_items(attributes()).map_err(of)?;
+        let key = name.key();
+        let found = service.search_items(attributes(&key)).map_err(of)?;
         let locked: Vec<&Item<'_>> = found.locked.iter().collect();
         if !locked.is_empty() {
             service.unlock_all(&locked).map_err(of)?;
@@ -64,7 +67,7 @@ impl Keyring {
 
     pub(super) fn unlock(&self) -> Result<(), SecretError> {
         let service = self.connect()?;
-        let found = service.search_items(attributes()).map_err(of)?;
+        let found = service.search_items(HashMap::from([OURS])).map_err(of)?;
         let locked: Vec<&Item<'_>> = found.locked.iter().collect();
         if locked.is_empty() { Ok(()) } else { service.unlock_all(&locked).map_err(of) }
     }
@@ -95,9 +98,9 @@ impl Keyring {
     }
 }
 
-/// What our secret is found by.
-fn attributes() -> HashMap<&'static str, &'static str> {
-    HashMap::from([("application", "myca-voice"), ("secret", "mas-service-token")])
+/// What a secret is found by.
+fn attributes(key: &str) -> HashMap<&str, &str> {
+    HashMap::from([OURS, ("secret", key)])
 }
 
 fn of(error: Error) -> SecretError {

@@ -1,4 +1,4 @@
-//! A Secret Service with one collection and one secret, on a bus of its own. It speaks "plain" alone.
+//! A Secret Service with one collection and room for three secrets, on a bus of its own. It speaks "plain" alone.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,11 @@ use zbus::{
 
 const SERVICE: &str = "/org/freedesktop/secrets";
 const COLLECTION: &str = "/org/freedesktop/secrets/collection/login";
-const ITEM: &str = "/org/freedesktop/secrets/collection/login/1";
+const ITEMS: [&str; 3] = [
+    "/org/freedesktop/secrets/collection/login/1",
+    "/org/freedesktop/secrets/collection/login/2",
+    "/org/freedesktop/secrets/collection/login/3",
+];
 const PROMPT: &str = "/org/freedesktop/secrets/prompt/1";
 
 /// Lets everybody do everything, and knows nothing that it could start.
@@ -65,7 +69,12 @@ pub(super) struct State {
     pub(super) locked: bool,
     pub(super) person_refuses: bool,
     pub(super) asked: u32,
-    pub(super) secret: Option<Vec<u8>>,
+    pub(super) secrets: [Option<Kept>; ITEMS.len()],
+}
+
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) secret: Vec<u8>,
     attributes: HashMap<String, String>,
 }
 
@@ -79,13 +88,14 @@ fn path(path: &'static str) -> OwnedObjectPath {
 /// Offers it for as long as the connection lives.
 pub(super) fn serve(bus: &Bus) -> (Connection, Shared) {
     let state = Shared::default();
-    let connection = Builder::address(bus.address.as_str())
-        .unwrap()
+    let mut builder = Builder::address(bus.address.as_str()).unwrap();
+    for (number, item) in ITEMS.iter().enumerate() {
+        builder = builder.serve_at(*item, Item(Arc::clone(&state), number)).unwrap();
+    }
+    let connection = builder
         .serve_at(SERVICE, Service(Arc::clone(&state)))
         .unwrap()
         .serve_at(COLLECTION, Collection(Arc::clone(&state)))
-        .unwrap()
-        .serve_at(ITEM, Item(Arc::clone(&state)))
         .unwrap()
         .serve_at(PROMPT, Prompt(Arc::clone(&state)))
         .unwrap()
@@ -112,8 +122,11 @@ impl Service {
         attributes: HashMap<String, String>,
     ) -> (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) {
         let state = self.0.lock().unwrap();
-        let found = state.secret.is_some() && state.attributes == attributes;
-        let items = if found { vec![path(ITEM)] } else { Vec::new() };
+        let has =
+            |kept: &Kept| attributes.iter().all(|(name, value)| kept.attributes.get(name) == Some(value));
+        let all = ITEMS.iter().zip(&state.secrets);
+        let found = all.filter(|(_, kept)| kept.as_ref().is_some_and(has));
+        let items = found.map(|(item, _)| path(item)).collect();
         if state.locked { (Vec::new(), items) } else { (items, Vec::new()) }
     }
 
@@ -138,9 +151,12 @@ impl Collection {
     ) -> (OwnedObjectPath, OwnedObjectPath) {
         let mut state = self.0.lock().unwrap();
         let attributes = properties["org.freedesktop.Secret.Item.Attributes"].try_clone().unwrap();
-        state.attributes = attributes.try_into().unwrap();
-        state.secret = Some(secret.2);
-        (path(ITEM), path("/"))
+        let attributes: HashMap<String, String> = attributes.try_into().unwrap();
+        let same = |kept: &Option<Kept>| kept.as_ref().is_some_and(|kept| kept.attributes == attributes);
+        let number = state.secrets.iter().position(same);
+        let number = number.or_else(|| state.secrets.iter().position(Option::is_none)).unwrap();
+        state.secrets[number] = Some(Kept { secret: secret.2, attributes });
+        (path(ITEMS[number]), path("/"))
     }
 
     #[zbus(property)]
@@ -149,17 +165,17 @@ impl Collection {
     }
 }
 
-struct Item(Shared);
+struct Item(Shared, usize);
 
 #[interface(name = "org.freedesktop.Secret.Item")]
 impl Item {
     fn get_secret(&self, session: OwnedObjectPath) -> (Wire,) {
-        let secret = self.0.lock().unwrap().secret.clone().unwrap();
+        let secret = self.0.lock().unwrap().secrets[self.1].as_ref().unwrap().secret.clone();
         ((session, Vec::new(), secret, "text/plain".into()),)
     }
 
     fn delete(&self) -> OwnedObjectPath {
-        self.0.lock().unwrap().secret = None;
+        self.0.lock().unwrap().secrets[self.1] = None;
         path("/")
     }
 
