@@ -209,6 +209,12 @@ impl LmConfig {
         Ok((Reader { path }.config(keys)?, names))
     }
 
+    /// Whether it has the shape of Moshi 7B, where nearly all of a frame's time goes.
+    #[must_use]
+    pub fn is_full_size(&self) -> bool {
+        (self.transformer.d_model, self.transformer.num_layers) == (4096, 32)
+    }
+
     /// Codebooks that Moshi generates for itself.
     #[must_use]
     pub fn generated_codebooks(&self) -> usize {

@@ -16,6 +16,11 @@ const MAX_HEAD: u64 = 64 << 20;
 /// Deepest nesting of arrays. There is no use for any.
 const MAX_DEPTH: usize = 4;
 
+/// Whether a file is one by its name.
+pub(crate) fn is_named(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+}
+
 /// Checks the file and returns the shape of each of its tensors.
 pub(crate) fn check(path: &Path) -> Result<BTreeMap<String, Vec<usize>>, Error> {
     let file = File::open(path).map_err(|source| match source.kind() {

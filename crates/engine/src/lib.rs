@@ -18,6 +18,7 @@ mod queue;
 mod safetensors;
 mod sampling;
 pub mod serve;
+mod timed;
 mod timing;
 pub mod tiny;
 mod tokenizer;
@@ -28,7 +29,11 @@ pub use config::{DepformerConfig, FileNames, LmConfig};
 pub use error::Error;
 pub use generator::{Generator, Said};
 pub use lm::{Lm, Step};
-pub use model::{CONFIG, MIMI, MOSHI, Model, TOKENIZER, load};
+pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
+pub use timed::{FrameCost, LEAST_FRAMES, MOST_FRAMES, time_frames};
 pub use tokenizer::Tokenizer;
+
+/// What this engine can compute on, in the doctor's words.
+pub const BACKENDS: [&str; 1] = ["cpu"];

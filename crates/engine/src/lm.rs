@@ -55,7 +55,7 @@ impl Lm {
     /// # Errors
     /// [`Error`] where the file is missing, damaged, or of another model than `config`.
     pub fn load(path: &Path, config: LmConfig) -> Result<Self, Error> {
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+        if gguf::is_named(path) {
             let shapes = gguf::check(path)?;
             let tensors =
                 MaybeQuantizedVarBuilder::Quantized(QuantizedVarBuilder::from_gguf(path, &Device::Cpu)?);

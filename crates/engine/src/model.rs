@@ -3,7 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec};
+use crate::safetensors::Safetensors;
+use crate::{Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf};
 
 /// Name of the model description.
 pub const CONFIG: &str = "config.json";
@@ -27,6 +28,15 @@ pub struct Model {
     pub(crate) name: String,
 }
 
+/// What can be told of a model before it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// Whether it has the shape of Moshi 7B.
+    pub full_size: bool,
+    /// Bytes of memory that its numbers take when it is loaded.
+    pub memory_bytes: u64,
+}
+
 /// Loads a model from a folder with Kyutai's files, or from a file of weights in such a folder.
 ///
 /// `config.json` says what the other files are called; without it, or where it does not say, they have the names
@@ -35,22 +45,8 @@ pub struct Model {
 /// # Errors
 /// [`Error`] where a file is missing, damaged, or of another model, and for models that do not hold conversations.
 pub fn load(path: &Path) -> Result<Model, Error> {
-    let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
-    if !folder.is_dir() {
-        return Err(Error::MissingFile { path: path.into() });
-    }
-    let description = folder.join(CONFIG);
-    let (config, names) = match std::fs::read(&description) {
-        Ok(json) => LmConfig::parse(&json, &description)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => LmConfig::parse(b"{}", &description)?,
-        Err(source) => return Err(Error::File { path: description, source }),
-    };
-    let files = Files::find(folder, path.is_file().then_some(path), names, &description)?;
-    let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
-    if generated == 0 || generated != heard {
-        let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
-        return Err(Error::Unsupported { path: description, what });
-    }
+    let Described { folder, description, config, files } = Described::find(path)?;
+    let generated = config.generated_codebooks();
     tracing::info!(file = %files.moshi.display(), "loading the language model");
     let lm = Lm::load(&files.moshi, config)?;
     tracing::info!(file = %files.mimi.display(), "loading the codec");
@@ -67,6 +63,61 @@ pub fn load(path: &Path) -> Result<Model, Error> {
     let name =
         std::path::absolute(folder).ok().and_then(|folder| Some(folder.file_name()?.display().to_string()));
     Ok(Model { encoder, generator: Generator::new(lm), decoder, tokenizer, name: name.unwrap_or_default() })
+}
+
+/// Looks at what [`load`] would load: its description, and the heads of its files.
+///
+/// # Errors
+/// [`Error`] for what keeps it from being loaded, as far as it can be told without reading all of it.
+pub fn outline(path: &Path) -> Result<Outline, Error> {
+    let Described { config, files, .. } = Described::find(path)?;
+    let memory_bytes = in_memory(&files.moshi)?.saturating_add(in_memory(&files.mimi)?);
+    Tokenizer::load(&files.tokenizer)?;
+    Ok(Outline { full_size: config.is_full_size(), memory_bytes })
+}
+
+/// Bytes that a file of weights takes when it is loaded.
+fn in_memory(weights: &Path) -> Result<u64, Error> {
+    if gguf::is_named(weights) {
+        gguf::check(weights)?;
+        let there = std::fs::metadata(weights);
+        return there.map(|file| file.len()).map_err(|source| Error::File { path: weights.into(), source });
+    }
+    // All numbers of the others are widened to 32 bits.
+    Ok(Safetensors::open(weights)?.numbers().saturating_mul(4))
+}
+
+/// A model as it is described, before its weights are looked at.
+struct Described<'a> {
+    folder: &'a Path,
+    /// Where `config.json` is, or would be.
+    description: PathBuf,
+    config: LmConfig,
+    files: Files,
+}
+
+impl<'a> Described<'a> {
+    fn find(path: &'a Path) -> Result<Self, Error> {
+        let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
+        if !folder.is_dir() {
+            return Err(Error::MissingFile { path: path.into() });
+        }
+        let description = folder.join(CONFIG);
+        let (config, names) = match std::fs::read(&description) {
+            Ok(json) => LmConfig::parse(&json, &description)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                LmConfig::parse(b"{}", &description)?
+            }
+            Err(source) => return Err(Error::File { path: description, source }),
+        };
+        let files = Files::find(folder, path.is_file().then_some(path), names, &description)?;
+        let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
+        if generated == 0 || generated != heard {
+            let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
+            return Err(Error::Unsupported { path: description, what });
+        }
+        Ok(Self { folder, description, config, files })
+    }
 }
 
 impl Model {

@@ -30,6 +30,8 @@ pub enum Output {
         pcm: Vec<f32>,
         /// The text token of the frame.
         text: u32,
+        /// What the frame cost: how long the slowest of the three threads had it.
+        cost: Duration,
     },
     /// The model failed, and nothing comes after this.
     Failed(Error),
@@ -227,7 +229,7 @@ fn decode(mut decoder: Decoder, shared: &Shared, mut output: impl FnMut(Output) 
             let pcm = decoder.decode(&said.codes)?;
             let slowest = slowest.max(began.elapsed());
             shared.times.lock().unwrap_or_else(PoisonError::into_inner).add(slowest);
-            if !output(Output::Frame { pcm, text: said.text }) {
+            if !output(Output::Frame { pcm, text: said.text, cost: slowest }) {
                 break;
             }
         }

@@ -73,6 +73,12 @@ impl Safetensors {
         &self.path
     }
 
+    /// How many numbers there are in all tensors.
+    pub(crate) fn numbers(&self) -> u64 {
+        let of = |info: &TensorInfo| info.shape.iter().fold(1, |all: u64, &n| all.saturating_mul(n as u64));
+        self.tensors.values().map(of).fold(0, u64::saturating_add)
+    }
+
     pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|info| info.shape.as_slice())
     }

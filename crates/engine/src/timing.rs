@@ -22,14 +22,18 @@ impl FrameTimes {
 
     /// Median and 99th percentile in milliseconds; 0 before the first frame.
     pub(crate) fn percentiles(&self) -> (f32, f32) {
-        let mut sorted: Vec<_> = self.last.iter().copied().collect();
-        sorted.sort_unstable_by(f32::total_cmp);
-        let at = |part: f32| {
-            let rank = (part * sorted.len() as f32).ceil() as usize;
-            sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
-        };
-        (at(0.5), at(0.99))
+        let [median, p99] = percentiles(self.last.iter().copied().collect(), [0.5, 0.99]);
+        (median, p99)
     }
+}
+
+/// What these parts of the numbers do not exceed; 0 where there are none.
+pub(crate) fn percentiles<const N: usize>(mut numbers: Vec<f32>, parts: [f32; N]) -> [f32; N] {
+    numbers.sort_unstable_by(f32::total_cmp);
+    parts.map(|part| {
+        let rank = (part * numbers.len() as f32).ceil() as usize;
+        numbers.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    })
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn talk(model: Model, sampling: Sampling, seed: u64, frames: usize) -> (Model, V
             continue; // With an acoustic delay of one, the first step says nothing.
         }
         match receiver.recv_timeout(Duration::from_secs(60)).unwrap() {
-            Output::Frame { pcm, text: token } => {
+            Output::Frame { pcm, text: token, .. } => {
                 assert_eq!(pcm.len(), FRAME);
                 sound.extend(pcm);
                 text.extend_from_slice(tokenizer.piece(token));
@@ -180,4 +180,37 @@ fn a_pipeline_that_falls_behind_skips_what_is_oldest() {
     // Ends although the threads wait for each other.
     drop(release);
     assert!(pipeline.stop().is_some());
+}
+
+#[test]
+fn what_its_frames_cost_is_timed() {
+    let folder = folder(TinySettings { seed: 0, quantized: true });
+    let mut told = Vec::new();
+    let cost =
+        engine::time_frames(folder.path(), Duration::from_secs(600), |frames| told.push(frames)).unwrap();
+    assert_eq!(cost.frames, engine::MOST_FRAMES);
+    assert!(told.is_sorted() && told.first() == Some(&0) && told.last() == Some(&cost.frames), "{told:?}");
+    assert!(cost.median_ms > 0.0 && cost.p95_ms >= cost.median_ms, "{cost:?}");
+    let over = engine::time_frames(folder.path(), Duration::ZERO, |_| {}).unwrap();
+    assert!(over.frames < engine::LEAST_FRAMES, "{over:?}");
+}
+
+#[test]
+fn what_it_takes_is_known_before_it_is_loaded() {
+    let folder = folder(TinySettings { seed: 0, quantized: true });
+    let bytes = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    let outline = engine::outline(folder.path()).unwrap();
+    assert!(!outline.full_size);
+    // Its numbers have 32 bits in the files too, whose heads are small.
+    let files = bytes(engine::MOSHI[0]) + bytes(engine::MIMI);
+    assert!((files / 2..files).contains(&outline.memory_bytes), "{outline:?} of {files}");
+    let quantized = folder.path().join("model.q8.gguf");
+    assert!(engine::outline(&quantized).unwrap().memory_bytes < outline.memory_bytes);
+    let all = std::fs::read(&quantized).unwrap();
+    std::fs::write(&quantized, &all[..all.len() / 2]).unwrap();
+    assert_eq!(engine::outline(&quantized).unwrap_err().code(), "engine.damaged");
+    std::fs::remove_file(folder.path().join(engine::TOKENIZER)).unwrap();
+    assert_eq!(engine::outline(folder.path()).unwrap_err().code(), "engine.missing_file");
+    std::fs::write(folder.path().join(engine::CONFIG), r#"{"lora":true}"#).unwrap();
+    assert_eq!(engine::outline(folder.path()).unwrap_err().code(), "engine.unsupported");
 }

@@ -21,8 +21,6 @@ use crate::end;
 
 /// Where the service token is taken from. It is no argument, as others on this machine can read those.
 const TOKEN: &str = "MYCA_MAS_TOKEN";
-/// How a program ends that was interrupted, as shells count it.
-const INTERRUPTED: u8 = 130;
 
 /// Ask a brain something.
 #[derive(clap::Args)]
@@ -90,14 +88,7 @@ impl Asked {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
-            return ExitCode::FAILURE;
-        }
-    };
-    let code = runtime.block_on(async {
+    end::run(async |stop| {
         let (asked, turn) = match prepare(args) {
             Ok(prepared) => prepared,
             Err(sentence) => {
@@ -105,13 +96,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        let code = ask(asked.brain(), turn, args).await;
+        let code = ask(asked.brain(), turn, args, &stop).await;
         asked.leave().await;
         code
-    });
-    // A name that is still being looked up must not hold up the end.
-    runtime.shutdown_background();
-    code
+    })
 }
 
 /// Connects to a bridge already, or tells a MAS of the conversation; that goes on in the runtime.
@@ -141,6 +129,7 @@ fn bridge(address: &str, conversation: String, args: &Args) -> Result<Bridge, St
     // What it tells beside the turn belongs to a conversation with Moshi.
     let (bridge, _) = Bridge::start(bridge::Setup {
         address,
+        access: net::Access::default(),
         conversation,
         user: args.user.clone(),
         voice: bridge::BridgeVoice::default(),
@@ -166,12 +155,7 @@ fn mas(address: &str) -> Result<Mas, String> {
     Ok(Mas::new(address, token, Limits::default()))
 }
 
-async fn ask(brain: &dyn Brain, turn: Turn, args: &Args) -> ExitCode {
-    let stop = CancellationToken::new();
-    if let Err(error) = end::when_asked(&stop) {
-        eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
-        return ExitCode::FAILURE;
-    }
+async fn ask(brain: &dyn Brain, turn: Turn, args: &Args, stop: &CancellationToken) -> ExitCode {
     let permission = Permission::new(args.yes);
     let mut printer = Printer::new(args.json);
     let mut answer = brain.begin(turn);
@@ -199,6 +183,6 @@ async fn ask(brain: &dyn Brain, turn: Turn, args: &Args) -> ExitCode {
     match ended {
         Outcome::Answered | Outcome::Remembered => ExitCode::SUCCESS,
         Outcome::Failed => ExitCode::FAILURE,
-        Outcome::Cancelled => ExitCode::from(INTERRUPTED),
+        Outcome::Cancelled => ExitCode::from(end::INTERRUPTED),
     }
 }

@@ -1,5 +1,6 @@
 //! When a program that runs until it is told otherwise ends: because somebody asks for it, or because the program that
 //! started it is gone.
+#![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
 #[cfg(target_os = "linux")]
 mod parent;
@@ -9,6 +10,7 @@ mod unix;
 mod windows;
 
 use std::io::{self, Read};
+use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +19,33 @@ use self::unix::asked;
 #[cfg(windows)]
 use self::windows::asked;
 
+/// How a program ends that was interrupted, as shells count it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Runs a command that waits for things. Its token is cancelled when somebody asks it to end, which it does then.
+pub(crate) fn run(command: impl AsyncFnOnce(CancellationToken) -> ExitCode) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        if let Err(error) = when_asked(&stop) {
+            eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
+            return ExitCode::FAILURE;
+        }
+        Box::pin(command(stop)).await
+    });
+    // What cannot be interrupted must not hold up the end: a name that is looked up, a model that is loaded.
+    runtime.shutdown_background();
+    code
+}
+
 /// Cancels `stop` on Ctrl+C, and on what each system sends to a program that shall end. Needs a Tokio runtime.
-pub(crate) fn when_asked(stop: &CancellationToken) -> io::Result<()> {
+fn when_asked(stop: &CancellationToken) -> io::Result<()> {
     cancel_after(stop, asked()?);
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! `myca host`: Moshi itself, on this machine's processor.
+#![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,14 +7,17 @@ use std::process::ExitCode;
 use engine::Sampling;
 use engine::serve::ModelSource;
 
+use crate::place::Place;
 use crate::server;
 
 /// Be a Moshi host.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder with the model's files, or the file of weights in it
-    #[arg(long, value_name = "PATH")]
+    /// The model: the folder with its files, the file of weights in it, or its id (see `myca model list`)
+    #[arg(long, value_name = "MODEL")]
     model: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Always say what is most probable, so that the same words get the same answer
     #[arg(long)]
     greedy: bool,
@@ -22,7 +26,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {
-    let Args { model, greedy, listen } = args;
+    let Args { model, place, greedy, listen } = args;
+    let found = match place.find(&model) {
+        Ok(found) => found,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::from(server::NO_MODEL);
+        }
+    };
     let sampling = greedy.then_some(Sampling::GREEDY);
-    server::run(&listen, move || Ok(ModelSource::new(engine::load(&model)?, sampling)))
+    let path = found.path.clone();
+    let code = server::run(&listen, move || Ok(ModelSource::new(engine::load(&path)?, sampling)));
+    // It is in use until here.
+    drop(found);
+    code
 }

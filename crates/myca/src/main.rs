@@ -2,13 +2,19 @@
 
 mod ask;
 mod devices;
+mod doctor;
 mod echo;
 mod end;
+mod frames;
 mod host;
 mod model;
+mod place;
+mod print;
 mod server;
 mod talk;
+mod token;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,8 +40,20 @@ enum Command {
     Host(host::Args),
     /// Be a host that says what it hears, to try sound and connections without a model.
     Echo(echo::Args),
-    /// Make models.
+    /// Say what can run Moshi on this machine, and why not.
+    Doctor(doctor::Args),
+    /// List, download, import, delete, examine and make models.
     Model(model::Args),
+    /// Time frames of a model; the doctor's child, which may fail without it.
+    #[command(hide = true)]
+    Frames(frames::Args),
+    /// Stand between a program and whoever starts it, and leave nothing of it behind.
+    #[command(hide = true)]
+    Guard {
+        /// The program, and its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,6 +69,9 @@ fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Host(args) => host::run(args),
         Command::Echo(args) => echo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Model(args) => model::run(args),
+        Command::Frames(args) => frames::run(&args),
+        Command::Guard { command } => process::guard::run(command),
     }
 }

@@ -1,13 +1,18 @@
 //! `myca model`: models on this machine.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
+#![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
-use std::path::PathBuf;
+mod delete;
+mod download;
+mod list;
+mod look;
+mod tiny;
+mod words;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use engine::tiny::{self, TinySettings};
 
-/// Make models.
+/// Models on this machine.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -16,30 +21,33 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// List the models that there are, and those that are here.
+    List(list::Args),
+    /// Download a model. Ctrl+C keeps what has come, and the next download goes on from there.
+    Download(download::Args),
+    /// Put a model on the list that lies somewhere else on this computer; it stays where it lies.
+    Import(look::ImportArgs),
+    /// Delete a model; one that was imported only leaves the list.
+    Delete(delete::Args),
+    /// Say what a folder or a file of weights is, and whether `myca host` can load it.
+    Examine(look::ExamineArgs),
     /// Write a small model with random weights, which says words and makes sound without any meaning.
-    Tiny {
-        /// The folder to write into; it is made if need be
-        folder: PathBuf,
-        /// The same number makes the same model
-        #[arg(long, default_value_t = 0)]
-        seed: u64,
-        /// Write quantized weights (GGUF), too
-        #[arg(long)]
-        quantized: bool,
-    },
+    Tiny(tiny::Args),
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {
-    let Command::Tiny { folder, seed, quantized } = args.command;
-    match tiny::write(&folder, TinySettings { seed, quantized }) {
-        Ok(files) => {
-            for file in files {
-                println!("{}", file.display());
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}");
+    let done = match args.command {
+        Command::List(args) => list::run(&args),
+        Command::Download(args) => return download::run(&args),
+        Command::Import(args) => look::import(&args),
+        Command::Delete(args) => delete::run(&args),
+        Command::Examine(args) => look::examine(&args),
+        Command::Tiny(args) => tiny::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("{sentence}");
             ExitCode::FAILURE
         }
     }

@@ -20,7 +20,7 @@ use crate::end;
 const NO_ADDRESS: u8 = 3;
 
 /// The exit code when the model can not be loaded.
-const NO_MODEL: u8 = 4;
+pub(crate) const NO_MODEL: u8 = 4;
 
 /// Where callers come in, and when it ends. (Not `Args`: clap takes the name for one group of arguments, and the command
 /// that these are part of has it already.)
@@ -48,28 +48,14 @@ pub(crate) fn run<S: Source>(
     args: &Listen,
     load: impl FnOnce() -> Result<S, Error> + Send + 'static,
 ) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
-            return ExitCode::FAILURE;
-        }
-    };
-    let code = runtime.block_on(serve(args, load));
-    // A model that is still being loaded must not hold up the end.
-    runtime.shutdown_background();
-    code
+    end::run(async |stop| serve(args, load, stop).await)
 }
 
 async fn serve<S: Source>(
     args: &Listen,
     load: impl FnOnce() -> Result<S, Error> + Send + 'static,
+    stop: CancellationToken,
 ) -> ExitCode {
-    let stop = CancellationToken::new();
-    if let Err(error) = end::when_asked(&stop) {
-        eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
-        return ExitCode::FAILURE;
-    }
     if args.end_with_parent
         && let Err(error) = end::with_parent(&stop)
     {

@@ -71,25 +71,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("The program cannot start ({error}). Try again when fewer programs run.");
-            return ExitCode::FAILURE;
-        }
-    };
-    let code = runtime.block_on(talk(args));
-    // A line that is still being typed must not hold up the end.
-    runtime.shutdown_background();
-    code
+    end::run(async |stop| talk(args, &stop).await)
 }
 
-async fn talk(args: Args) -> ExitCode {
-    let stop = CancellationToken::new();
-    if let Err(error) = end::when_asked(&stop) {
-        eprintln!("The program cannot listen to signals ({error}). Try again when fewer programs run.");
-        return ExitCode::FAILURE;
-    }
+async fn talk(args: Args, stop: &CancellationToken) -> ExitCode {
     let limit = Duration::from_secs(args.handshake_limit.clamp(1, 3_600));
     let host = match Host::new(&args.url, &args.persona, &args.voice, limit) {
         Ok(host) => host,
@@ -128,7 +113,7 @@ async fn talk(args: Args) -> ExitCode {
     let printer = Printer::new(args.json);
     let heard = heard_seconds.map(|seconds| seconds + args.tail);
     let seconds = [heard, args.seconds].into_iter().flatten().reduce(f64::min);
-    let code = follow(handle, events, printer, seconds, &stop).await;
+    let code = follow(handle, events, printer, seconds, stop).await;
     let _ = task.await;
     code
 }

@@ -106,7 +106,9 @@ mod tests {
     fn one_folder_holds_everything_when_asked_for() {
         let paths = Paths::below(Path::new("/somewhere"));
         let folders = [paths.logs().to_path_buf(), paths.data().to_path_buf(), paths.exports().to_path_buf()];
-        for path in [paths.settings(), paths.history(), paths.memories()].into_iter().chain(folders) {
+        for path in
+            [paths.settings(), paths.history(), paths.memories(), paths.models()].into_iter().chain(folders)
+        {
             assert!(path.starts_with("/somewhere"), "{}", path.display());
         }
     }

@@ -77,7 +77,7 @@ impl Source for ModelSource {
         let (tokenizer, silent) = (Arc::clone(&self.tokenizer), self.silent);
         let say = move |output| match output {
             Output::Failed(error) => events.blocking_send(Event::Failed(error)).is_ok(),
-            Output::Frame { pcm, text } => {
+            Output::Frame { pcm, text, .. } => {
                 let piece = tokenizer.piece(text);
                 let silent = silent.contains(&text) || piece.is_empty();
                 // These wait for room; they fail as soon as nobody is there to make any.

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, stdin};
 use brain::{Decision, Event, ToolCall, ToolState, What};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::printer::line;
+use crate::print::line;
 
 /// Who decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What `myca ask` prints: the reply on standard output, everything else on standard error.
 #![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
-use std::{fmt, io::Write};
-
 use brain::{AgentState, Canned, Event, MemoryUse, ToolState, What};
+
+use crate::print::{line, out, visible};
 
 /// Prints what happens: words as they come, or every event as JSON.
 pub(super) struct Printer {
@@ -105,43 +105,5 @@ impl Printer {
         if std::mem::take(&mut self.open) {
             out(format_args!("\n"));
         }
-    }
-}
-
-/// Prints at once. That nobody reads any more (`myca ask ... | head`) is no reason to stop in the middle.
-fn out(words: fmt::Arguments<'_>) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_fmt(words).and_then(|()| stdout.flush());
-}
-
-/// Foreign text as it may go to a terminal: nothing in it moves the cursor, changes a colour, or turns the direction
-/// of what stands around it.
-fn visible(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\n' | '\t' => c,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().filter(|c| *c != '\r').map(shown).collect()
-}
-
-/// The same inside a sentence, where it has no lines of its own.
-pub(super) fn line(text: &str) -> String {
-    visible(text).replace(['\n', '\t'], " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_text_does_nothing_to_a_terminal() {
-        assert_eq!(visible("two\r\nlines\tand naïve 🦀"), "two\nlines\tand naïve 🦀");
-        assert_eq!(
-            visible("\u{1b}[2J\u{7}\u{202e}abc\u{9b}31m"),
-            "\u{fffd}[2J\u{fffd}\u{fffd}abc\u{fffd}31m"
-        );
-        assert_eq!(line("a\nb"), "a b");
     }
 }

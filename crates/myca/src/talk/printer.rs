@@ -1,11 +1,13 @@
 //! What `myca talk` prints.
 #![allow(clippy::print_stderr, reason = "sentences are for whoever started it")]
 
-use std::{collections::HashMap, fmt, io::Write, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use conversation::{CallState, Event, Figures, Phase, Problem, ShownTurn};
 use serde_json::{Value, json};
 use store::{Source, Speaker};
+
+use crate::print::out;
 
 /// Prints what happens: words as they come, or every event as JSON.
 pub(super) struct Printer {
@@ -116,12 +118,6 @@ impl Printer {
 
 fn line(json: &Value) {
     out(format_args!("{json}\n"));
-}
-
-/// Prints at once. That nobody reads any more (`myca talk ... | head`) is no reason to end a call.
-fn out(words: fmt::Arguments<'_>) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_fmt(words).and_then(|()| stdout.flush());
 }
 
 fn phase_name(phase: Phase) -> &'static str {

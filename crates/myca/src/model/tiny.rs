@@ -1,0 +1,27 @@
+//! `myca model tiny`.
+
+use std::path::PathBuf;
+
+use engine::tiny::{self, TinySettings};
+
+use crate::print::out;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The folder to write into; it is made if need be
+    folder: PathBuf,
+    /// The same number makes the same model
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write quantized weights (GGUF), too
+    #[arg(long)]
+    quantized: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), String> {
+    let settings = TinySettings { seed: args.seed, quantized: args.quantized };
+    for file in tiny::write(&args.folder, settings).map_err(|error| error.to_string())? {
+        out(format_args!("{}\n", file.display()));
+    }
+    Ok(())
+}
