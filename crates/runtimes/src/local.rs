@@ -1,6 +1,6 @@
 //! The local Moshi: the handle to it, and the task behind the handle.
 
-use std::{future::pending, path::PathBuf, pin::Pin, sync::Arc, time::Instant};
+use std::{future::pending, pin::Pin, sync::Arc, time::Instant};
 
 use process::Line;
 use tokio::{
@@ -10,10 +10,10 @@ use tokio::{
 };
 
 use crate::{
-    Address, Chosen, Failure, Scheme, Secret, State, Status, Surroundings,
+    Chosen, Failure, Scheme, Secret, State, Status, Surroundings,
     lines::Lines,
     machine::{Effect, Input, Machine},
-    probe::{self, Answer},
+    probe,
     run::{Described, Event, Order, run},
 };
 
@@ -96,7 +96,7 @@ impl LocalMoshi {
     }
 }
 
-/// What is at a port, and its address in case that it is Moshi.
+/// What is at a port.
 type Asked = Pin<Box<dyn Future<Output = Input> + Send>>;
 
 /// The task behind the handle.
@@ -211,7 +211,10 @@ impl Keeper {
                 let described = self.described.as_ref();
                 let scheme = described.map_or(Scheme::Ws, |described| described.scheme);
                 let certificate = described.and_then(|described| described.certificate.clone());
-                self.asking = Some(Box::pin(ask(scheme, port, certificate)));
+                self.asking = Some(Box::pin(async move {
+                    let answer = probe::ask(scheme, port, certificate.as_deref()).await;
+                    answer.map_or_else(Input::NoMoshi, Input::Moshi)
+                }));
             }
         }
     }
@@ -262,15 +265,5 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,
-    }
-}
-
-/// Asks whether Moshi is at the port.
-async fn ask(scheme: Scheme, port: u16, certificate: Option<PathBuf>) -> Input {
-    match probe::ask(port).await {
-        Answer::Moshi => Input::Moshi(Address { url: scheme.url(port), port, fingerprint: None }),
-        Answer::Nobody => Input::NoMoshi(None),
-        Answer::Silence => Input::NoMoshi(Some("says nothing".to_owned())),
-        Answer::Other(what) => Input::NoMoshi(Some(what)),
     }
 }

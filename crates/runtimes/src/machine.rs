@@ -5,7 +5,9 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use crate::{Address, Failure, Progress, Stage, State, sign::Sign};
+use hosts::Local;
+
+use crate::{Failure, Progress, Stage, State, probe::Instead, sign::Sign};
 
 /// How long after its end a runtime is started again: after the first end, the second, and the last.
 const BACKOFF: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
@@ -44,10 +46,10 @@ pub(crate) enum Input {
     Grown(u64),
     /// Its process or container has ended.
     Ended(Ended),
-    /// Moshi answers at its port, and this is its address.
-    Moshi(Address),
-    /// Moshi does not answer at its port; what does, if anything.
-    NoMoshi(Option<String>),
+    /// Moshi answers.
+    Moshi(Local),
+    /// Moshi does not answer, but something else, as this says, or nobody.
+    NoMoshi(Instead),
     /// The moment has come that [`Machine::deadline`] named.
     Tick,
 }
@@ -95,7 +97,7 @@ pub(crate) struct Machine {
 enum Phase {
     Off,
     Starting(Starting),
-    Ready { address: Address, since: Instant, known: Option<(Known, Instant)> },
+    Ready { local: Local, since: Instant, known: Option<(Known, Instant)> },
     Stopping(Then),
     Waiting { until: Instant, why: Failure, elsewhere: bool },
     Failed(Failure),
@@ -119,7 +121,7 @@ impl Machine {
         match &self.phase {
             Phase::Off => State::Off,
             Phase::Starting(starting) => starting.state(),
-            Phase::Ready { address, since, .. } => State::Ready { address: address.clone(), since: *since },
+            Phase::Ready { local, since, .. } => State::Ready { local: local.clone(), since: *since },
             Phase::Stopping(_) => State::Stopping,
             Phase::Waiting { until, why, .. } => {
                 State::Waiting { until: *until, attempt: self.restarts.len(), why: why.clone() }
@@ -163,15 +165,15 @@ impl Machine {
                 }
                 None
             }
-            Input::Moshi(address) => {
+            Input::Moshi(local) => {
                 if matches!(self.phase, Phase::Starting(_)) {
-                    self.phase = Phase::Ready { address, since: now, known: None };
+                    self.phase = Phase::Ready { local, since: now, known: None };
                 }
                 None
             }
-            Input::NoMoshi(what) => {
+            Input::NoMoshi(instead) => {
                 let Phase::Starting(starting) = &mut self.phase else { return None };
-                let why = starting.no_moshi(what, now)?;
+                let why = starting.no_moshi(instead, now)?;
                 self.phase = Phase::Stopping(Then::Fail(why));
                 Some(Effect::End)
             }
@@ -386,18 +388,17 @@ impl Starting {
     }
 
     /// Takes note that Moshi does not answer. The reason to give up, if it has been something else for too long.
-    fn no_moshi(&mut self, what: Option<String>, now: Instant) -> Option<Failure> {
+    fn no_moshi(&mut self, instead: Instead, now: Instant) -> Option<Failure> {
         (self.asking, self.ask) = (false, now + ASK);
-        let Some(what) = what else {
+        let Some(what) = instead else {
             self.wrong = None;
             return None;
         };
         let since = *self.wrong.get_or_insert(now);
-        let port = self.port.unwrap_or_default();
         (now.duration_since(since) >= WRONG).then(|| {
             Failure::new(
                 "runtime.not_moshi",
-                format!("Port {port} is open, and what listens there {what} instead of speaking Moshi."),
+                format!("Its port is open, and no Moshi answers there. {what}"),
                 "See in its last lines what it is, and choose another program or port.",
             )
         })

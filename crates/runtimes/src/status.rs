@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use hosts::Local;
 use process::Exit;
 
 use crate::{RuntimeKind, StartError, Warning};
@@ -48,8 +49,8 @@ pub enum State {
     },
     /// It can be talked with.
     Ready {
-        /// Where.
-        address: Address,
+        /// Where, and the certificate to pin if it has one of its own making.
+        local: Local,
         /// Since when.
         since: Instant,
     },
@@ -97,17 +98,6 @@ pub struct Progress {
     pub bytes: u64,
     /// All bytes, if that is known.
     pub of: Option<u64>,
-}
-
-/// Where a local Moshi can be talked with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// The address of a call.
-    pub url: String,
-    /// Its port.
-    pub port: u16,
-    /// The SHA-256 of the certificate that it signed itself, as pairs of hexadecimal digits with colons: the one to pin.
-    pub fingerprint: Option<String>,
 }
 
 /// Why there is no local Moshi.

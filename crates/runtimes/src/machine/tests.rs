@@ -62,8 +62,7 @@ impl Bench {
 }
 
 fn moshi() -> Input {
-    let url = "ws://127.0.0.1:8998/api/chat".to_owned();
-    Input::Moshi(Address { url, port: 8998, fingerprint: None })
+    Input::Moshi(Local { address: "ws://127.0.0.1:8998/api/chat".to_owned(), pin: None })
 }
 
 fn ended() -> Input {
