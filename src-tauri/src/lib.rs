@@ -17,7 +17,7 @@ use clap::Parser;
 use store::{Paths, Secrets, SettingsFile};
 use tauri::RunEvent;
 use tracing_subscriber::EnvFilter;
-use window::{Options, Window};
+use window::{Options, PlaceOptions, Window};
 
 use crate::args::Args;
 
@@ -124,7 +124,13 @@ fn options(args: &Args) -> io::Result<Options> {
         data_folder: paths.data().display().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: args.host.clone(),
-        program: companion("myca")?,
+        places: PlaceOptions {
+            myca: companion("myca")?,
+            models: paths.models(),
+            logs: paths.logs().to_path_buf(),
+            runtimes: paths.data().join("runtimes"),
+            hub_cache: true,
+        },
         memories: paths.memories(),
         exports: paths.exports().to_path_buf(),
         secrets: Some(Secrets::of_user()),

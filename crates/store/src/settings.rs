@@ -55,8 +55,6 @@ pub struct Settings {
     pub local: LocalSetup,
     /// Where models are downloaded from. Empty: Hugging Face.
     pub model_endpoint: String,
-    /// Folders with models that the person pointed to.
-    pub imported_models: Vec<PathBuf>,
     /// Whether the first screen was left.
     pub welcomed: bool,
     /// How long to wait for the host's handshake, in seconds.
@@ -90,7 +88,6 @@ impl Default for Settings {
             use_next_host: true,
             local: LocalSetup::default(),
             model_endpoint: String::new(),
-            imported_models: Vec::new(),
             welcomed: false,
             handshake_limit_s: 240,
             persona: String::new(),
@@ -211,7 +208,6 @@ fn known(raw: &Map<String, Value>) -> Settings {
         use_next_host: value(raw, "use_next_host", default.use_next_host),
         local: value(raw, "local", default.local),
         model_endpoint: value(raw, "model_endpoint", default.model_endpoint),
-        imported_models: value(raw, "imported_models", default.imported_models),
         welcomed: value(raw, "welcomed", default.welcomed),
         handshake_limit_s: value(raw, "handshake_limit_s", default.handshake_limit_s).clamp(5, 3_600),
         persona: value(raw, "persona", default.persona),

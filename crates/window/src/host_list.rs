@@ -131,16 +131,6 @@ pub(crate) fn chosen(settings: &Settings) -> Option<&HostProfile> {
     settings.hosts.iter().find(|host| host.id == id)
 }
 
-/// The host that Talk calls, or what stands in the way of calling it.
-pub(crate) fn host(settings: &Settings) -> Result<Host, Problem> {
-    let limit = Duration::from_secs(settings.handshake_limit_s.into());
-    match &chosen(settings).ok_or_else(Problem::no_host)?.place {
-        HostPlace::Moshi { address } => Host::new(address, &settings.persona, &settings.voice, limit),
-        HostPlace::Bridge { address } => Host::bridge(address, limit),
-        HostPlace::ThisComputer | HostPlace::Ssh { .. } => Err(Problem::no_host()),
-    }
-}
-
 /// The address of a host as it is shown beside its name. What cannot be read as one is shown as it was typed.
 pub(crate) fn shown(host: &HostProfile) -> String {
     let limit = Duration::from_secs(1);
@@ -157,9 +147,12 @@ pub(crate) fn shown(host: &HostProfile) -> String {
 }
 
 fn find<'a>(settings: &'a mut Settings, id: &str) -> Result<&'a mut HostProfile, Problem> {
-    settings.hosts.iter_mut().find(|host| host.id == id).ok_or_else(|| {
-        Problem::new("host.unknown", "There is no such host any more.", "Choose another one.", OPEN)
-    })
+    settings.hosts.iter_mut().find(|host| host.id == id).ok_or_else(unknown)
+}
+
+/// It was deleted meanwhile.
+pub(crate) fn unknown() -> Problem {
+    Problem::new("host.unknown", "There is no such host any more.", "Choose another one.", OPEN)
 }
 
 const OPEN: &[Action] = &[Action::OpenHostSettings];

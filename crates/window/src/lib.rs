@@ -7,11 +7,11 @@
 mod bindings;
 mod brains;
 mod echo_test;
-mod host_check;
 mod host_list;
 mod outbox;
 mod pace;
 mod past;
+mod places;
 mod report;
 mod settings;
 mod state;
@@ -23,6 +23,7 @@ pub mod view;
 mod wish;
 
 pub use bindings::typescript;
+pub use places::PlaceOptions;
 pub use settings::SettingsPatch;
 pub use task::Options;
 pub use wish::{Sink, Window};

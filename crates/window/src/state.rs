@@ -52,8 +52,8 @@ pub(crate) enum Change {
     Settings(Settings),
     /// Sound flowed; with figures about its way now and then.
     Sound { figures: Box<Figures>, measured: bool },
-    /// There is something to tell.
-    Notice(&'static str, NoticeLevel, Problem),
+    /// There is something to tell, or nothing any more.
+    Notice(&'static str, Option<(NoticeLevel, Problem)>),
     /// The person has read a notice.
     Dismissed(String),
     /// Somebody else answers from now on.
@@ -181,8 +181,10 @@ impl State {
             Change::Devices(found) => self.devices(found, &mut events),
             Change::Settings(settings) => self.set(settings, &mut events),
             Change::Sound { figures, measured } => self.sound(*figures, measured, &mut events),
-            Change::Notice(id, level, problem) => {
-                self.notice(id, Some((level, problem)), now_ms, &mut events);
+            Change::Notice(id, notice) => {
+                if notice.is_some() || self.snapshot.notices.iter().any(|known| known.id == id) {
+                    self.notice(id, notice, now_ms, &mut events);
+                }
             }
             Change::Dismissed(id) => {
                 let before = self.snapshot.notices.len();

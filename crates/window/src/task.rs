@@ -14,7 +14,7 @@ use brain::{
     mas::{News, ServiceToken, Watch},
 };
 use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource, unix_ms};
-use store::{Archive, Secrets, Settings, SettingsError, SettingsFile};
+use store::{Archive, Measured, Secrets, Settings, SettingsError, SettingsFile};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -24,15 +24,16 @@ use tokio::{
 use crate::{
     brains::{self, Brains},
     echo_test::{self, EchoTest, News as EchoNews},
-    host_list::{self, HostChange},
+    host_list::{self, Changed, HostChange},
     outbox::Outbox,
     pace::Pace,
     past::{self, Past},
+    places::{self, PlaceOptions, Places},
     settings::{self, SettingsPatch},
     state::{Change, State, Thinks, has_sound},
     token, tools,
-    view::{AppInfo, EchoTestState, NoticeLevel, UiEvent},
-    wish::{Answer, Sink, Window, Wish, WishSender, check_text},
+    view::{AppInfo, DoctorPhase, EchoTestState, NoticeLevel, UiEvent},
+    wish::{Answer, PlaceWish, Sink, Window, Wish, WishSender, check_text},
 };
 
 /// Batches of sound between two looks at the delays.
@@ -59,13 +60,13 @@ pub struct Options {
     pub version: String,
     /// Calls this host instead of the one that is set, until another one is set. It is not kept.
     pub host: Option<String>,
-    /// The program `myca`, for the echo test.
-    pub program: PathBuf,
+    /// Where the program `myca`, models, logs and runtimes lie.
+    pub places: PlaceOptions,
     /// The database of what the built-in brain remembers.
     pub memories: PathBuf,
     /// The folder for conversations that are wanted as files.
     pub exports: PathBuf,
-    /// Where the agent system's service token is kept; without it, none is kept beyond this run.
+    /// Where tokens are kept; without it, none is kept beyond this run.
     pub secrets: Option<Secrets>,
 }
 
@@ -104,6 +105,8 @@ impl Window {
         let watch = DeviceWatch::start(connect(), move |listed| {
             let _ = to_lists.blocking_send(listed);
         })?;
+        let (places, beside) = Places::new(options.places.clone(), options.secrets.clone());
+        let shelf = places.shelf();
         let info = AppInfo { version: options.version, data_folder: options.data_folder };
         let mut shown = options.settings.get().clone();
         if let Some(host) = options.host {
@@ -113,7 +116,8 @@ impl Window {
             state: State::new(info, shown, unix_ms()),
             settings: options.settings,
             sound: options.sound,
-            program: options.program,
+            program: options.places.myca.clone(),
+            places,
             conversation,
             brains,
             watch: chosen.watch,
@@ -137,12 +141,12 @@ impl Window {
         let thinks = chosen.thinks;
         let task = tokio::spawn(async move {
             task.begin(thinks, set_aside.into_iter().flatten());
-            task.run(wished, events, lists).await;
+            task.run(wished, events, lists, beside).await;
             // The watching thread may wait for its list to be taken; the queue is gone by now.
             let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
             let _ = ending.await;
         });
-        Ok((Self { wishes, past, secrets: options.secrets }, task))
+        Ok((Self { wishes, past, secrets: options.secrets, shelf }, task))
     }
 }
 
@@ -151,6 +155,7 @@ struct Task {
     settings: SettingsFile,
     sound: Arc<dyn Fn() -> ConnectSystem + Send + Sync>,
     program: PathBuf,
+    places: Places,
     conversation: Handle,
     brains: Brains,
     /// Looks at the agent system, where one answers.
@@ -174,8 +179,9 @@ impl Task {
     fn begin(&mut self, thinks: Thinks, set_aside: impl IntoIterator<Item = (&'static str, Problem)>) {
         self.step(Change::Brain(thinks));
         for (id, problem) in set_aside {
-            self.step(Change::Notice(id, NoticeLevel::Warning, problem));
+            self.step(Change::Notice(id, Some((NoticeLevel::Warning, problem))));
         }
+        self.places.begin(&self.state.settings().clone());
     }
 
     async fn run(
@@ -183,6 +189,7 @@ impl Task {
         mut wished: mpsc::Receiver<Wish>,
         mut events: mpsc::Receiver<Event>,
         mut lists: mpsc::Receiver<Listed>,
+        mut beside: mpsc::Receiver<places::News>,
     ) {
         loop {
             let batch_at = self.pace.due(self.outbox.is_waited_for());
@@ -194,6 +201,7 @@ impl Task {
                 },
                 Some(event) = events.recv() => self.conversation(event).await,
                 Some(news) = news_of(&mut self.watch) => self.step(Change::Mas(news.into())),
+                Some(news) = beside.recv() => self.beside(news),
                 Some(listed) = lists.recv() => self.step(Change::Devices(listed)),
                 news = next(&mut self.echo) => self.echo_news(news).await,
                 () = sleep_until(batch_at), if batch => {
@@ -206,8 +214,11 @@ impl Task {
             }
         }
         self.end_echo_test().await;
-        let Self { conversation, .. } = self;
+        let Self { conversation, places, .. } = self;
         drop(conversation);
+        // Nobody wants to know any more what ends.
+        drop(beside);
+        places.end().await;
         // Its last events are of no interest, but it waits until they are taken.
         while events.recv().await.is_some() {}
     }
@@ -231,7 +242,7 @@ impl Task {
             }
             Wish::Talk(answer) => {
                 self.end_echo_test().await;
-                let host = host_list::host(self.state.settings());
+                let host = self.places.calling(self.state.settings()).host();
                 self.ask_conversation(Command::Talk(host)).await;
                 let _ = answer.send(Ok(()));
             }
@@ -251,6 +262,7 @@ impl Task {
             Wish::Host(change, answer) => {
                 let _ = answer.send(self.change_hosts(change));
             }
+            Wish::Place(wish) => self.place(wish),
             Wish::NewConversation => self.ask_conversation(Command::NewConversation).await,
             Wish::NewConversationNext => self.new_conversation_next = true,
             Wish::Resume(conversation, turns) => {
@@ -310,10 +322,74 @@ impl Task {
     }
 
     fn change_hosts(&mut self, change: HostChange) -> Result<String, Problem> {
-        let host_list::Changed { settings, id, .. } = host_list::change(self.state.settings(), change)?;
+        let Changed { settings, id, elsewhere } = host_list::change(self.state.settings(), change)?;
         let written = self.keep(&settings);
         self.step(Change::Settings(settings));
+        if elsewhere {
+            self.places.forget_host(id.clone());
+        }
         written.map(|()| id)
+    }
+
+    /// Something that goes on beside this task tells how it goes.
+    fn beside(&mut self, news: places::News) {
+        match news {
+            places::News::Check(id, check, kept) => {
+                if let Some(kept) = kept {
+                    self.keep_measured(&id, kept);
+                }
+                self.step(Change::HostCheck(id, check));
+            }
+            places::News::HostToken(id, is_kept) => self.step(Change::HostToken(id, is_kept)),
+            places::News::Local(local) => self.step(Change::Local(local)),
+            places::News::Doctor(doctor) => self.step(Change::Doctor(doctor)),
+            places::News::Models(models) => self.step(Change::Models(models)),
+            places::News::Notice(id, notice) => self.step(Change::Notice(id, notice)),
+        }
+    }
+
+    fn keep_measured(&mut self, id: &str, measured: Measured) {
+        let mut settings = self.state.settings().clone();
+        let Some(host) = settings.hosts.iter_mut().find(|host| host.id == id) else { return };
+        host.measured = Some(measured);
+        if let Err(problem) = self.keep(&settings) {
+            tracing::warn!(code = problem.code, "what a test measured is not kept");
+        }
+        self.step(Change::Settings(settings));
+    }
+
+    fn place(&mut self, wish: PlaceWish) {
+        let settings = self.state.settings().clone();
+        match wish {
+            PlaceWish::Check(id, answer) => {
+                let found = settings.hosts.iter().find(|host| host.id == id).cloned();
+                let known = found.map(|host| self.places.check(host));
+                let _ = answer.send(known.ok_or_else(host_list::unknown));
+            }
+            PlaceWish::CancelCheck(id) => {
+                if self.places.cancel_check(&id) {
+                    self.step(Change::HostCheck(id, places::check::cancelled()));
+                }
+            }
+            PlaceWish::TokenKept(id, is_kept) => self.step(Change::HostToken(id, is_kept)),
+            PlaceWish::StartLocal => self.places.start_local(&settings),
+            PlaceWish::StopLocal => self.places.stop_local(),
+            PlaceWish::LocalLog(answer) => {
+                let _ = answer.send(self.places.local_log());
+            }
+            PlaceWish::RunDoctor => self.places.run_doctor(&settings),
+            PlaceWish::CancelDoctor => {
+                if self.places.cancel_doctor() {
+                    let mut doctor = self.state.snapshot().doctor.clone();
+                    let phase = if doctor.rows.is_empty() { DoctorPhase::Never } else { DoctorPhase::Done };
+                    (doctor.phase, doctor.since_ms) = (phase, unix_ms());
+                    self.step(Change::Doctor(doctor));
+                }
+            }
+            PlaceWish::RefreshModels => self.places.refresh_models(&settings),
+            PlaceWish::Download(id) => self.places.download(&settings, id),
+            PlaceWish::PauseDownload(id) => self.places.pause_download(&id),
+        }
     }
 
     /// Writes the settings, without a host that is for this run only.
@@ -333,7 +409,9 @@ impl Task {
                     self.choose_brain().await;
                 }
             }
-            Err(problem) if asks_mas => self.step(Change::Notice("token", NoticeLevel::Warning, problem)),
+            Err(problem) if asks_mas => {
+                self.step(Change::Notice("token", Some((NoticeLevel::Warning, problem))));
+            }
             // Nobody needs it.
             Err(problem) => tracing::info!(code = problem.code, "no service token can be read"),
         }

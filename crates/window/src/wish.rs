@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     host_list::HostChange,
     past::Past,
+    places::Shelf,
     report,
     settings::SettingsPatch,
     token,
@@ -35,6 +36,7 @@ pub(crate) enum Wish {
     Change(Box<SettingsPatch>, Answer<Result<(), Problem>>),
     /// The answer is the id of the host that it is about.
     Host(HostChange, Answer<Result<String, Problem>>),
+    Place(PlaceWish),
     NewConversation,
     /// Once the answer that is under way has ended.
     NewConversationNext,
@@ -52,6 +54,22 @@ pub(crate) enum Wish {
     End,
 }
 
+/// What is wished of hosts, the local Moshi, the doctor and models.
+pub(crate) enum PlaceWish {
+    Check(String, Answer<Result<(), Problem>>),
+    CancelCheck(String),
+    /// Whether a token is kept for the host of that id.
+    TokenKept(String, bool),
+    StartLocal,
+    StopLocal,
+    LocalLog(Answer<Vec<String>>),
+    RunDoctor,
+    CancelDoctor,
+    RefreshModels,
+    Download(String),
+    PauseDownload(String),
+}
+
 /// The handle to everything behind the window. Cheap to clone; it all ends with [`Window::end`], or when the last one is
 /// gone.
 #[derive(Clone)]
@@ -59,6 +77,7 @@ pub struct Window {
     pub(crate) wishes: mpsc::Sender<Wish>,
     pub(crate) past: Arc<Past>,
     pub(crate) secrets: Option<Secrets>,
+    pub(crate) shelf: Shelf,
 }
 
 impl Window {
@@ -285,6 +304,105 @@ impl Window {
     pub async fn end(&self) {
         // Where it cannot be sent it has ended already.
         let _ = self.wish(Wish::End).await;
+    }
+
+    /// Keeps a host's token in the system's keyring, or takes it away.
+    ///
+    /// # Errors
+    /// What is no token, or that it cannot be kept.
+    pub async fn set_host_token(&self, id: String, token: Option<String>) -> Result<(), view::Problem> {
+        let is_kept = token.is_some();
+        token::keep_for_host(self.secrets.clone(), id.clone(), token).await?;
+        self.place(PlaceWish::TokenKept(id, is_kept)).await
+    }
+
+    /// Tests a host. What it finds comes as events.
+    ///
+    /// # Errors
+    /// One that is not there.
+    pub async fn check_host(&self, id: String) -> Result<(), view::Problem> {
+        let checked = self.ask(|answer| Wish::Place(PlaceWish::Check(id, answer))).await?;
+        checked.map_err(Into::into)
+    }
+
+    /// Ends a test.
+    pub async fn cancel_check(&self, id: String) -> Result<(), view::Problem> {
+        self.place(PlaceWish::CancelCheck(id)).await
+    }
+
+    /// Starts Moshi on this computer, as the settings say.
+    pub async fn start_local(&self) -> Result<(), view::Problem> {
+        self.place(PlaceWish::StartLocal).await
+    }
+
+    /// Ends it.
+    pub async fn stop_local(&self) -> Result<(), view::Problem> {
+        self.place(PlaceWish::StopLocal).await
+    }
+
+    /// The last lines that it printed.
+    pub async fn local_log(&self) -> Result<Vec<String>, view::Problem> {
+        self.ask(|answer| Wish::Place(PlaceWish::LocalLog(answer))).await
+    }
+
+    /// Lets the doctor look at this computer. What it finds comes as events.
+    pub async fn run_doctor(&self) -> Result<(), view::Problem> {
+        self.place(PlaceWish::RunDoctor).await
+    }
+
+    /// Ends that.
+    pub async fn cancel_doctor(&self) -> Result<(), view::Problem> {
+        self.place(PlaceWish::CancelDoctor).await
+    }
+
+    /// Looks anew at which models are here.
+    pub async fn refresh_models(&self) -> Result<(), view::Problem> {
+        self.place(PlaceWish::RefreshModels).await
+    }
+
+    /// Downloads a model, or goes on where that stopped. How it goes comes as events.
+    pub async fn download_model(&self, id: String) -> Result<(), view::Problem> {
+        self.place(PlaceWish::Download(id)).await
+    }
+
+    /// Ends a download. What is here stays.
+    pub async fn pause_download(&self, id: String) -> Result<(), view::Problem> {
+        self.place(PlaceWish::PauseDownload(id)).await
+    }
+
+    /// Deletes a model.
+    ///
+    /// # Errors
+    /// One that is not ours, or that is in use.
+    pub async fn delete_model(&self, id: String) -> Result<(), view::Problem> {
+        let deleted = self.shelf.delete(id).await;
+        self.refresh_models().await?;
+        deleted.map(drop).map_err(Into::into)
+    }
+
+    /// Uses a folder with a model where it lies, and says its id.
+    ///
+    /// # Errors
+    /// When it holds no model that anything here can run.
+    pub async fn import_model(&self, folder: String) -> Result<String, view::Problem> {
+        let id = self.shelf.import(folder).await?;
+        self.refresh_models().await?;
+        Ok(id)
+    }
+
+    /// Keeps a token of Hugging Face in the system's keyring, or takes it away.
+    ///
+    /// # Errors
+    /// What is no token, or that it cannot be kept.
+    pub async fn set_hub_token(&self, token: Option<String>) -> Result<(), view::Problem> {
+        let is_kept = token.is_some();
+        token::keep_for_hub(self.secrets.clone(), token).await?;
+        self.shelf.token_is_kept(is_kept);
+        self.refresh_models().await
+    }
+
+    async fn place(&self, wish: PlaceWish) -> Result<(), view::Problem> {
+        self.wish(Wish::Place(wish)).await
     }
 
     async fn host(&self, change: HostChange) -> Result<String, view::Problem> {

@@ -6,7 +6,7 @@ use store::{HostProfile, Measured};
 
 use super::{Line, LogLevel, LogSource, State, host_list};
 use crate::{
-    host_check,
+    places::check::of_measured,
     view::{self, HostCheck, Hosts, Local, LocalPhase, UiEvent},
 };
 
@@ -42,7 +42,7 @@ impl KnownOfHosts {
             plain: host.plain,
             pin: host.pin.clone(),
             token: self.tokens.contains(&host.id),
-            check: under_way.cloned().or_else(|| host.measured.as_ref().map(host_check::of_measured)),
+            check: under_way.cloned().or_else(|| host.measured.as_ref().map(of_measured)),
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Verdict {
     Works,
     /// By what was read it will keep up with speech; it was not measured.
     ShouldWork,
+    /// Too little is known to say.
+    Unknown,
     /// It would run, and not keep up with speech.
     TooSlow,
     /// It would not start.

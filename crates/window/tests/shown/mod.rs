@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use window::view::{Snapshot, UiEvent};
-use window::{Options, Window};
+use window::{Options, PlaceOptions, Window};
 
 /// Longer than anything takes on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,7 +43,13 @@ impl Shown {
             data_folder: paths.data().display().to_string(),
             version: "1".into(),
             host,
-            program: folder.join("no-such-program"),
+            places: PlaceOptions {
+                myca: folder.join("no-such-program"),
+                models: folder.join("models"),
+                logs: folder.join("logs"),
+                runtimes: folder.join("runtimes"),
+                hub_cache: false,
+            },
             memories: paths.memories(),
             exports: paths.exports().to_path_buf(),
             secrets: None,

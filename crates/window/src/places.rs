@@ -1,0 +1,265 @@
+//! Where Moshi is, as something that goes on beside the window's task: tests of hosts, the local Moshi, the doctor, and
+//! downloads. All of it is told as [`News`], and ends with the task.
+
+pub(crate) mod check;
+mod doctor;
+mod door;
+mod fits;
+mod local;
+mod models;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use conversation::Problem;
+use runtimes::LocalMoshi;
+use store::{HostProfile, Measured, SecretName, Secrets, Settings};
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::view::{self, HostCheck, NoticeLevel};
+
+pub(crate) use self::{door::Calling, models::Shelf};
+
+/// News that waits for the window's task. Whoever has more waits.
+const NEWS: usize = 64;
+
+/// What goes on beside the window's task.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A test of the host of that id, as it stands; at its end with what is kept of it.
+    Check(String, HostCheck, Option<Measured>),
+    /// Whether a token is kept for the host of that id.
+    HostToken(String, bool),
+    /// The local Moshi, as it stands.
+    Local(view::Local),
+    /// The doctor, as it stands.
+    Doctor(view::Doctor),
+    /// The models, as they stand.
+    Models(view::Models),
+    /// Something to tell that belongs to no control; nothing takes it away.
+    Notice(&'static str, Option<(NoticeLevel, Problem)>),
+}
+
+/// Where everything lies.
+#[derive(Debug, Clone)]
+pub struct PlaceOptions {
+    /// The program `myca`.
+    pub myca: PathBuf,
+    /// The folder for models.
+    pub models: PathBuf,
+    /// The folder for logs.
+    pub logs: PathBuf,
+    /// A folder for what runtimes need written down.
+    pub runtimes: PathBuf,
+    /// Whether models in the cache of Hugging Face's own programs are used.
+    pub hub_cache: bool,
+}
+
+/// Everything that goes on beside the window's task.
+pub(crate) struct Places {
+    options: Arc<PlaceOptions>,
+    secrets: Option<Secrets>,
+    tell: mpsc::Sender<News>,
+    local: Arc<LocalMoshi>,
+    /// What a start of the local Moshi holds: the model that nobody may delete.
+    in_use: Arc<local::InUse>,
+    checks: HashMap<String, AbortOnDropHandle<()>>,
+    doctor: Option<AbortOnDropHandle<()>>,
+    /// What the doctor knows of this computer.
+    world: watch::Sender<Option<doctor::Known>>,
+    shelf: Shelf,
+    downloads: HashMap<String, models::Running>,
+    _follows: AbortOnDropHandle<()>,
+}
+
+impl Places {
+    /// Nothing goes on yet. Needs a Tokio runtime.
+    pub(crate) fn new(options: PlaceOptions, secrets: Option<Secrets>) -> (Self, mpsc::Receiver<News>) {
+        let (tell, news) = mpsc::channel(NEWS);
+        let local = Arc::new(LocalMoshi::new(local::surroundings(&options)));
+        let in_use = Arc::default();
+        let follows = local::follow(&local, &options, Arc::clone(&in_use), tell.clone());
+        let shelf = Shelf::new(&options);
+        let places = Self {
+            options: Arc::new(options),
+            secrets,
+            tell,
+            local,
+            in_use,
+            checks: HashMap::new(),
+            doctor: None,
+            world: watch::channel(None).0,
+            shelf,
+            downloads: HashMap::new(),
+            _follows: AbortOnDropHandle::new(follows),
+        };
+        (places, news)
+    }
+
+    /// Looks which hosts have a token, which models are here, and starts Moshi where that is wished.
+    pub(crate) fn begin(&mut self, settings: &Settings) {
+        if let Some(secrets) = self.secrets.clone() {
+            let ids: Vec<String> = settings.hosts.iter().map(|host| host.id.clone()).collect();
+            let tell = self.tell.clone();
+            tokio::spawn(async move {
+                for id in ids {
+                    let is_kept = matches!(hosts::token_of(secrets.clone(), &id).await, Ok(Some(_)));
+                    let _ = tell.send(News::HostToken(id, is_kept)).await;
+                }
+            });
+        }
+        let (shelf, secrets) = (self.shelf.clone(), self.secrets.clone());
+        let (tell, settings_then) = (self.tell.clone(), settings.clone());
+        tokio::spawn(async move {
+            shelf.token_is_kept(matches!(models::hub_token(secrets).await, Ok(Some(_))));
+            let _ = tell.send(News::Models(shelf.view(&settings_then, None, &HashSet::new()).await)).await;
+        });
+        if settings.local.with_app {
+            self.start_local(settings);
+        }
+    }
+
+    /// Starts a test of a host, in place of one that is under way.
+    pub(crate) fn check(&mut self, profile: HostProfile) {
+        let id = profile.id.clone();
+        let ways = door::ways(&self.local);
+        let test = check::run(profile, self.secrets.clone(), ways, self.tell.clone());
+        self.checks.retain(|_, test| !test.is_finished());
+        self.checks.insert(id, AbortOnDropHandle::new(tokio::spawn(test)));
+    }
+
+    /// Ends a test. Whether one was under way.
+    pub(crate) fn cancel_check(&mut self, id: &str) -> bool {
+        self.checks.remove(id).is_some_and(|test| !test.is_finished())
+    }
+
+    /// The host of these settings, as something that can be called, or why none can.
+    pub(crate) fn calling(&self, settings: &Settings) -> Calling {
+        Calling {
+            settings: settings.clone(),
+            secrets: self.secrets.clone(),
+            local: Arc::clone(&self.local),
+            options: Arc::clone(&self.options),
+            in_use: Arc::clone(&self.in_use),
+            world: self.world.subscribe(),
+            tell: self.tell.clone(),
+        }
+    }
+
+    /// Starts the local Moshi as these settings say; what runs already is ended first.
+    pub(crate) fn start_local(&self, settings: &Settings) {
+        let calling = self.calling(settings);
+        tokio::spawn(async move { calling.start_local().await });
+    }
+
+    /// Ends the local Moshi.
+    pub(crate) fn stop_local(&self) {
+        let local = Arc::clone(&self.local);
+        tokio::spawn(async move { local.stop().await });
+    }
+
+    /// What it printed last.
+    pub(crate) fn local_log(&self) -> Vec<String> {
+        self.local.lines().0.into_iter().map(|line| line.text).collect()
+    }
+
+    /// Lets the doctor look at this computer, unless it does already.
+    pub(crate) fn run_doctor(&mut self, settings: &Settings) {
+        if self.doctor.as_ref().is_some_and(|run| !run.is_finished()) {
+            return;
+        }
+        let model = self.shelf.best(settings, None).map(|model| model.weights);
+        let look = doctor::Look {
+            myca: self.options.myca.clone(),
+            models: self.options.models.clone(),
+            local: settings.local.clone(),
+            model,
+            world: self.world.clone(),
+        };
+        let (tell, shelf, settings) = (self.tell.clone(), self.shelf.clone(), settings.clone());
+        let known = self.world.subscribe();
+        self.doctor = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            look.run(&tell).await;
+            // Which models fit is known better now.
+            let known = known.borrow().clone();
+            let _ =
+                tell.send(News::Models(shelf.view(&settings, known.as_ref(), &HashSet::new()).await)).await;
+        })));
+    }
+
+    /// Ends it. Whether it was at work.
+    pub(crate) fn cancel_doctor(&mut self) -> bool {
+        self.doctor.take().is_some_and(|run| !run.is_finished())
+    }
+
+    /// Looks anew at the models.
+    pub(crate) fn refresh_models(&mut self, settings: &Settings) {
+        self.downloads.retain(|_, running| !running.is_over());
+        let running: HashSet<String> = self.downloads.keys().cloned().collect();
+        let (tell, shelf, settings) = (self.tell.clone(), self.shelf.clone(), settings.clone());
+        let known = self.world.borrow().clone();
+        tokio::spawn(async move {
+            let models = shelf.view(&settings, known.as_ref(), &running).await;
+            let _ = tell.send(News::Models(models)).await;
+        });
+    }
+
+    /// Downloads a model, or goes on where it stopped.
+    pub(crate) fn download(&mut self, settings: &Settings, id: String) {
+        self.downloads.retain(|_, running| !running.is_over());
+        if self.downloads.contains_key(&id) {
+            return;
+        }
+        let stop = CancellationToken::new();
+        let work = models::Work {
+            shelf: self.shelf.clone(),
+            settings: settings.clone(),
+            secrets: self.secrets.clone(),
+            known: self.world.subscribe(),
+            tell: self.tell.clone(),
+            id: id.clone(),
+            others: self.downloads.keys().cloned().collect(),
+        };
+        let task = tokio::spawn(work.run(stop.clone()));
+        self.downloads.insert(id, models::Running::new(stop, task));
+    }
+
+    /// Ends a download; what is here stays.
+    pub(crate) fn pause_download(&mut self, id: &str) {
+        if let Some(running) = self.downloads.get(id) {
+            running.pause();
+        }
+    }
+
+    pub(crate) fn shelf(&self) -> Shelf {
+        self.shelf.clone()
+    }
+
+    /// Forgets what was known of a host whose address is another one now, or that is gone: its token must not go there.
+    pub(crate) fn forget_host(&mut self, id: String) {
+        self.cancel_check(&id);
+        let (Some(secrets), tell) = (self.secrets.clone(), self.tell.clone()) else { return };
+        tokio::spawn(async move {
+            let name = SecretName::Host(id.clone());
+            let forgotten = tokio::task::spawn_blocking(move || secrets.delete(&name)).await;
+            if let Ok(Err(error)) = forgotten {
+                tracing::warn!(code = error.code(), "the token of a host that is gone could not be deleted");
+            }
+            let _ = tell.send(News::HostToken(id, false)).await;
+        });
+    }
+
+    /// Ends everything and waits for it, so that nothing is left behind.
+    pub(crate) async fn end(mut self) {
+        self.checks.clear();
+        self.doctor = None;
+        for running in std::mem::take(&mut self.downloads).into_values() {
+            running.end().await;
+        }
+        self.local.stop().await;
+    }
+}
