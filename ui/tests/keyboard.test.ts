@@ -30,7 +30,7 @@ describe("shortcuts", () => {
   test("Esc leaves the field, then closes the settings, then stops", async () => {
     const page = await open("live");
     await page.keyboard.press("Control+,");
-    await page.getByTestId("host-address").focus();
+    await page.getByTestId("handshake-limit").focus();
     await page.keyboard.press("Escape");
     expect(await focused(page)).toBeNull();
     expect(await page.getByTestId("settings").count()).toBe(1);
@@ -110,6 +110,7 @@ describe("by Tab alone", () => {
       "light-mas",
       "light-brain",
       "light-memory",
+      "host-picker",
       "new-conversation",
       "history-open",
       "events-open",
@@ -142,14 +143,27 @@ describe("by Tab alone", () => {
     const names = stops.map(({ name }) => name);
     for (const name of [
       "settings-close",
-      "host-address",
+      "to-host",
+      "host-choose",
+      "host-more",
+      "host-add",
+      "use-next-host",
       "handshake-limit",
+      "local-start",
+      "local-runtime",
+      "local-log-open",
+      "doctor-run",
+      "model-download",
+      "model-folder",
+      "hub-token",
+      "model-endpoint",
       "input-device",
       "output-device",
       "echo-test",
       "voice",
       "persona",
       "theme-system",
+      "first-screen-show",
     ]) {
       expect(names).toContain(name);
     }

@@ -13,7 +13,7 @@ async function openModels(scene: SceneName): Promise<Page> {
   return page;
 }
 
-const row = (page: Page, id: string) => page.locator(`[data-testid=model][data-model="${id}"]`);
+const row = (page: Page, id: string) => page.locator(`[data-testid=model-row][data-model="${id}"]`);
 const Q8 = "moshika-candle-q8";
 const flat = (text: string) => text.replace(/\s+/g, " ").trim();
 

@@ -238,10 +238,10 @@ describe("the brain", () => {
     expect(await page.getByTestId("mas-token-remove").count()).toBe(0);
     await field.fill("secret");
     await page.getByTestId("mas-token-set").click();
-    await page.getByText("One is kept.").waitFor();
+    await page.locator("#mas-token-hint").getByText(/\bOne is kept/).waitFor();
     expect(await field.inputValue()).toBe("");
     await page.getByTestId("mas-token-remove").click();
-    await page.getByText("None is kept.").waitFor();
+    await page.locator("#mas-token-hint").getByText("None is kept.").waitFor();
     expect(await asked(page, "setMasToken")).toEqual(["secret", null]);
   });
 

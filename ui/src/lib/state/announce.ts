@@ -20,7 +20,9 @@ export function announcement(before: View, event: ViewEvent): string | null {
     case "call": {
       const { phase, problem } = event.call;
       if (phase === before.call.phase && problem?.code === before.call.problem?.code) return null;
-      const reason = problem ? sentences(problem) : phaseSentence(event.call);
+      const { profiles, chosen } = before.hosts;
+      const here = profiles.some(({ id, place }) => id === chosen && place.kind === "thisComputer");
+      const reason = problem ? sentences(problem) : phaseSentence(event.call, here);
       return `${PHASE_WORDS[phase]}. ${reason}`.trim();
     }
     case "turn": {

@@ -82,6 +82,12 @@ describe("the call", () => {
     }
   });
 
+  test("it speaks of this computer as one does", () => {
+    const call = { ...SCENES.idle().call, host: "This computer" };
+    expect(phaseSentence(call, true)).toBe("Talk connects to this computer.");
+    expect(phaseSentence({ ...call, phase: "failed" }, true)).toBe("This computer could not be reached.");
+  });
+
   test("Stop ends whatever waits or talks, and nothing else", () => {
     expect(PHASES.filter(canStop)).toEqual(["connecting", "warmingUp", "busy", "live", "reconnecting"]);
   });
