@@ -40,10 +40,12 @@ pub struct Options {
     /// The language model that it converses with. Without it, none is looked for.
     pub model: Option<ModelOptions>,
     /// What it may do beside remembering and telling the time. It knows these names, and what to say to have them
-    /// called: `search_conversations` (`query`; it is here, as [`search_conversations`]), `open_settings` (`section`: host, audio, persona, brain, appearance or
-    /// about; it may be missing), `change_setting` (`name`: theme, voice, persona, model, hostAddress, modelAddress or
-    /// masAddress; `value`), `start_call`, `end_call`, `mute` (`muted`), and `new_conversation`. A language model may
-    /// call any tool.
+    /// called: `search_conversations` (`query`; it is here, as [`search_conversations`]), `open_settings` (`section`: host,
+    /// models, doctor, audio, persona, brain, appearance or about; it may be missing), `change_setting` (`name`: theme,
+    /// voice, persona, model, modelAddress or masAddress; `value`), `start_call`, `end_call`, `mute` (`muted`),
+    /// `new_conversation`, `diagnose`, `list_hosts`, `test_host` (`host`; it may be missing), `use_host` (`host`: a name or
+    /// an address), `start_moshi`, `stop_moshi`, `list_models`, and `download_model` (`model`). A language model may call
+    /// any tool.
     pub tools: Vec<Arc<dyn Tool>>,
 }
 

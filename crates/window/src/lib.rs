@@ -20,6 +20,7 @@ mod token;
 mod tools;
 mod translate;
 pub mod view;
+mod waiting;
 mod wish;
 
 pub use bindings::typescript;

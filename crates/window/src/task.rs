@@ -33,6 +33,7 @@ use crate::{
     state::{Change, State, Thinks, has_sound},
     token, tools,
     view::{AppInfo, DoctorPhase, EchoTestState, NoticeLevel, UiEvent},
+    waiting::Waiting,
     wish::{Answer, PlaceWish, Sink, Window, Wish, WishSender, check_text},
 };
 
@@ -124,6 +125,7 @@ impl Window {
             token: None,
             deletions: HashMap::new(),
             new_conversation_next: false,
+            waiting: Waiting::default(),
             echo: None,
             echo_handle: None,
             outbox: Outbox::default(),
@@ -166,6 +168,8 @@ struct Task {
     deletions: HashMap<String, Vec<Answer<Result<(), Problem>>>>,
     /// Whether a new conversation begins when the answer that is under way has ended.
     new_conversation_next: bool,
+    /// Tools that wait for the end of something.
+    waiting: Waiting,
     echo: Option<EchoTest>,
     /// There while the echo test is heard.
     echo_handle: Option<Handle>,
@@ -338,11 +342,17 @@ impl Task {
                 if let Some(kept) = kept {
                     self.keep_measured(&id, kept);
                 }
+                if !check.running {
+                    self.waiting.tell_checked(&id, &check);
+                }
                 self.step(Change::HostCheck(id, check));
             }
             places::News::HostToken(id, is_kept) => self.step(Change::HostToken(id, is_kept)),
             places::News::Local(local) => self.step(Change::Local(local)),
-            places::News::Doctor(doctor) => self.step(Change::Doctor(doctor)),
+            places::News::Doctor(doctor) => {
+                self.waiting.tell_diagnosed(&doctor);
+                self.step(Change::Doctor(doctor));
+            }
             places::News::Models(models) => self.step(Change::Models(models)),
             places::News::Notice(id, notice) => self.step(Change::Notice(id, notice)),
         }
@@ -366,6 +376,12 @@ impl Task {
                 let known = found.map(|host| self.places.check(host));
                 let _ = answer.send(known.ok_or_else(host_list::unknown));
             }
+            PlaceWish::CheckToTheEnd(id, answer) => {
+                if let Some(host) = settings.hosts.iter().find(|host| host.id == id).cloned() {
+                    self.places.check(host);
+                    self.waiting.for_checks.entry(id).or_default().push(answer);
+                }
+            }
             PlaceWish::CancelCheck(id) => {
                 if self.places.cancel_check(&id) {
                     self.step(Change::HostCheck(id, places::check::cancelled()));
@@ -378,6 +394,10 @@ impl Task {
                 let _ = answer.send(self.places.local_log());
             }
             PlaceWish::RunDoctor => self.places.run_doctor(&settings),
+            PlaceWish::Diagnose(answer) => {
+                self.places.run_doctor(&settings);
+                self.waiting.for_doctor.push(answer);
+            }
             PlaceWish::CancelDoctor => {
                 if self.places.cancel_doctor() {
                     let mut doctor = self.state.snapshot().doctor.clone();

@@ -10,6 +10,8 @@ use conversation::Problem;
 use serde_json::{Map, Value, json};
 use store::Archive;
 
+mod places;
+
 use crate::{settings::SettingsPatch, view::Section, wish::WishSender};
 
 /// As much of a value as a question shows, in bytes.
@@ -118,7 +120,7 @@ pub(crate) fn all(wishes: &WishSender, archive: Option<Archive>) -> Vec<Arc<dyn 
             Some(format!("Set {} to \"{}\"?", arguments["name"].as_str()?, cut(&value, SHOWN)))
         }),
     ];
-    let acting = tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>);
+    let acting = tools.into_iter().chain(places::all(wishes)).map(|tool| Arc::new(tool) as Arc<dyn Tool>);
     acting.chain(archive.map(search_conversations)).collect()
 }
 

@@ -57,6 +57,8 @@ pub(crate) enum Wish {
 /// What is wished of hosts, the local Moshi, the doctor and models.
 pub(crate) enum PlaceWish {
     Check(String, Answer<Result<(), Problem>>),
+    /// The same; the answer is what it found, when it is over.
+    CheckToTheEnd(String, Answer<String>),
     CancelCheck(String),
     /// Whether a token is kept for the host of that id.
     TokenKept(String, bool),
@@ -64,6 +66,8 @@ pub(crate) enum PlaceWish {
     StopLocal,
     LocalLog(Answer<Vec<String>>),
     RunDoctor,
+    /// The same; the answer is what it says, when it is over.
+    Diagnose(Answer<String>),
     CancelDoctor,
     RefreshModels,
     Download(String),
@@ -452,6 +456,34 @@ impl WishSender {
 
     pub(crate) async fn change(&self, patch: SettingsPatch) -> Result<(), Refusal> {
         Ok(self.ask(|answer| Wish::Change(Box::new(patch), answer)).await??)
+    }
+
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
+        self.ask(Wish::Snapshot).await
+    }
+
+    pub(crate) async fn host(&self, change: HostChange) -> Result<String, Refusal> {
+        Ok(self.ask(|answer| Wish::Host(change, answer)).await??)
+    }
+
+    pub(crate) async fn diagnose(&self) -> Result<String, Refusal> {
+        self.ask(|answer| Wish::Place(PlaceWish::Diagnose(answer))).await
+    }
+
+    pub(crate) async fn test(&self, id: String) -> Result<String, Refusal> {
+        self.ask(|answer| Wish::Place(PlaceWish::CheckToTheEnd(id, answer))).await
+    }
+
+    pub(crate) async fn start_local(&self) -> Result<(), Refusal> {
+        self.wish(Wish::Place(PlaceWish::StartLocal)).await
+    }
+
+    pub(crate) async fn stop_local(&self) -> Result<(), Refusal> {
+        self.wish(Wish::Place(PlaceWish::StopLocal)).await
+    }
+
+    pub(crate) async fn download(&self, id: String) -> Result<(), Refusal> {
+        self.wish(Wish::Place(PlaceWish::Download(id))).await
     }
 
     async fn wish(&self, wish: Wish) -> Result<(), Refusal> {

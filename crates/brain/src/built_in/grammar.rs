@@ -1,8 +1,9 @@
 //! Plain requests, understood without a language model. English; case, politeness and punctuation do not matter.
 
+mod places;
 mod settings;
 
-use self::settings::settings;
+use self::{places::places, settings::settings};
 use super::words::Words;
 
 /// What a person wants. What is in it is as it was written.
@@ -26,6 +27,8 @@ pub(super) enum Intent {
     OpenSettings(Option<&'static str>),
     /// A setting is to be changed.
     ChangeSetting { name: &'static str, value: String },
+    /// A tool of the app is to be used, about something perhaps: the argument's name, and what was written.
+    Use { tool: &'static str, what: Option<(&'static str, String)> },
     /// A call is to begin.
     StartCall,
     /// It is to end.
@@ -64,6 +67,7 @@ impl Intent {
             | Self::Search(_)
             | Self::OpenSettings(_)
             | Self::ChangeSetting { .. }
+            | Self::Use { .. }
             | Self::StartCall
             | Self::EndCall
             | Self::Mute(_)
@@ -83,6 +87,7 @@ pub(super) fn understand(text: &str) -> Intent {
     courtesy(&plain)
         .or_else(|| memory(&words, &plain))
         .or_else(|| conversations(&words, &plain))
+        .or_else(|| places(&words, &plain))
         .or_else(|| settings(&words, &plain))
         .or_else(|| call(&plain))
         .or_else(|| question(&words, &plain))

@@ -18,7 +18,7 @@ const OFFERED: (u64, usize) = (3, 300);
 const REPEATED: usize = 200;
 
 /// What can be said, for each tool by its name. The order is that of the help.
-const EXAMPLES: [(&str, &str); 10] = [
+const EXAMPLES: [(&str, &str); 17] = [
     ("remember", "remember that my cat's name is Miso"),
     ("recall", "what do you remember about my cat?"),
     ("forget", "forget my cat's name"),
@@ -29,6 +29,13 @@ const EXAMPLES: [(&str, &str); 10] = [
     ("start_call", "call, and: hang up"),
     ("mute", "mute, and: unmute"),
     ("new_conversation", "new conversation"),
+    ("diagnose", "what can this computer run?"),
+    ("list_hosts", "list the hosts"),
+    ("test_host", "test the host"),
+    ("use_host", "use host gpu.example"),
+    ("start_moshi", "start Moshi, and: stop Moshi"),
+    ("list_models", "list the models"),
+    ("download_model", "download moshiko"),
 ];
 
 const CONNECT: &str = "For a free conversation connect a language model: start Ollama on this computer, or enter the \
@@ -62,6 +69,10 @@ impl Course<'_> {
             Intent::ChangeSetting { name, value } => {
                 let arguments = json!({ "name": name, "value": value });
                 self.act("change_setting", arguments, Asking::Needed).await
+            }
+            Intent::Use { tool, what } => {
+                let arguments = what.map_or_else(|| json!({}), |(name, value)| json!({ name: value }));
+                self.act(tool, arguments, Asking::Needed).await
             }
             Intent::StartCall => self.act("start_call", json!({}), Asking::Needed).await,
             Intent::EndCall => self.act("end_call", json!({}), Asking::Needed).await,

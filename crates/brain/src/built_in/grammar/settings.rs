@@ -8,6 +8,8 @@ fn section(plain: &[&str]) -> Option<&'static str> {
     let section = |word: &&str| {
         Some(match *word {
             "host" | "hosts" | "server" | "connection" | "moshi" | "personaplex" => "host",
+            "models" | "downloads" => "models",
+            "doctor" | "computer" => "doctor",
             "audio" | "sound" | "microphone" | "mic" | "speaker" | "speakers" | "loudspeaker"
             | "headphones" | "device" | "devices" => "audio",
             "persona" | "voice" | "character" => "persona",
@@ -45,8 +47,6 @@ pub(super) fn settings(words: &Words<'_>, plain: &[&str]) -> Option<Intent> {
         ["model", "to", _, ..] => ("model", 1),
         ["language", "model", "to", _, ..] => ("model", 2),
         ["model", "address" | "server", "to", _, ..] => ("modelAddress", 2),
-        ["host" | "server", "to", _, ..] => ("hostAddress", 1),
-        ["host" | "server", "address", "to", _, ..] => ("hostAddress", 2),
         ["mas", "to", _, ..] => ("masAddress", 1),
         ["mas", "address", "to", _, ..] => ("masAddress", 2),
         _ => return None,

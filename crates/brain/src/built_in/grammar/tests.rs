@@ -32,6 +32,44 @@ fn what_is_to_be_kept_is_kept_as_it_was_written() {
 }
 
 #[test]
+fn where_moshi_runs_is_asked_and_changed_by_tools() {
+    let tool = |tool| Intent::Use { tool, what: None };
+    all(
+        &tool("diagnose"),
+        &[
+            "diagnose",
+            "What can this computer run?",
+            "please run the doctor",
+            "why doesn't Moshi start?",
+            "check this computer",
+        ],
+    );
+    all(&tool("list_hosts"), &["list the hosts", "which hosts are there?", "show me all hosts"]);
+    all(&tool("test_host"), &["test the host", "could you test my connection?"]);
+    all(
+        &tool("start_moshi"),
+        &["start Moshi", "start moshi on this computer, please", "launch the local moshi"],
+    );
+    all(&tool("stop_moshi"), &["stop Moshi", "quit moshi here"]);
+    all(&tool("list_models"), &["which models are here?", "list models"]);
+    let about = |tool, name, value: &str| Intent::Use { tool, what: Some((name, value.to_owned())) };
+    all(
+        &about("use_host", "host", "wss://gpu.example:8998"),
+        &[
+            "use host wss://gpu.example:8998",
+            "set the host to wss://gpu.example:8998",
+            "switch to host wss://gpu.example:8998",
+        ],
+    );
+    all(&about("test_host", "host", "Big One"), &["test host Big One", "check the host Big One, please"]);
+    all(
+        &about("download_model", "model", "moshiko"),
+        &["download moshiko", "download the model moshiko for me"],
+    );
+    all(&Intent::OpenSettings(Some("models")), &["open the models settings"]);
+}
+
+#[test]
 fn what_was_kept_is_asked_for_in_many_ways() {
     all(
         &Intent::Recall("cat".into()),
