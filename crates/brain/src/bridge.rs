@@ -114,7 +114,7 @@ impl Bridge {
         let (turns, turns_out) = mpsc::channel(TURNS);
         let (sound, sound_out) = mpsc::channel(SOUND);
         let common = Arc::new(Common {
-            http: Http::new(setup.address, setup.limits.request),
+            http: Http::new(setup.address, &setup.access, setup.limits.request),
             conversation: setup.conversation,
             user: setup.user,
             voice: setup.voice,

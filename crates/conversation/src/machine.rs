@@ -55,7 +55,12 @@ pub enum Way {
         access: Access,
     },
     /// A PersonaPlex Bridge. It chooses persona and voice by itself.
-    Bridge(BridgeAddress),
+    Bridge {
+        /// Where it is.
+        address: BridgeAddress,
+        /// How to get in.
+        access: Access,
+    },
     /// It is found out when it is called.
     Behind(Behind),
 }
@@ -93,11 +98,13 @@ impl Host {
         Ok(Self { way, shown, handshake_limit })
     }
 
-    /// The same, getting in as this says. A bridge asks for nothing.
+    /// The same, getting in as this says.
     #[must_use]
     pub fn with_access(mut self, access: Access) -> Self {
-        if let Way::Moshi { access: of_host, .. } = &mut self.way {
-            *of_host = access;
+        match &mut self.way {
+            Way::Moshi { access: own, .. } | Way::Bridge { access: own, .. } => *own = access,
+            // Whoever is behind the door knows.
+            Way::Behind(_) => {}
         }
         self
     }
@@ -110,7 +117,8 @@ impl Host {
         let address = BridgeAddress::parse(address).map_err(|e| Problem::bridge_address(&e))?;
         let shown = address.to_string();
         let shown = shown.split_once("://").map_or(shown.as_str(), |(_, rest)| rest).to_owned();
-        Ok(Self { way: Way::Bridge(address), shown, handshake_limit })
+        let way = Way::Bridge { address, access: Access::default() };
+        Ok(Self { way, shown, handshake_limit })
     }
 }
 

@@ -13,6 +13,7 @@ use brain::{
     Came, Reins,
     bridge::{self, Bridge},
 };
+use net::Access;
 use store::Turn;
 use tokio::{
     runtime,
@@ -506,9 +507,9 @@ impl Conversation {
                 });
                 self.keep(number, stop, task);
             }
-            Way::Bridge(address) => {
+            Way::Bridge { address, access } => {
                 let (setup, forward, stop) = self.link(number);
-                let (bridge, told) = Bridge::start(self.bridge_setup(address, host.handshake_limit));
+                let (bridge, told) = Bridge::start(self.bridge_setup(address, access, host.handshake_limit));
                 self.through =
                     Some(Through { link: number, shown: host.shown, bridge: bridge.clone(), live: false });
                 self.tell(Event::Bridge(Box::new(BridgeNews::Calls))).await;
@@ -561,9 +562,15 @@ impl Conversation {
         self.links.insert(number, (stop, task));
     }
 
-    fn bridge_setup(&self, address: bridge::BridgeAddress, handshake: Duration) -> bridge::Setup {
+    fn bridge_setup(
+        &self,
+        address: bridge::BridgeAddress,
+        access: Access,
+        handshake: Duration,
+    ) -> bridge::Setup {
         bridge::Setup {
             address,
+            access,
             conversation: self.machine.conversation().id.clone(),
             user: self.thinker.as_ref().map_or_else(|| SOMEBODY.to_owned(), |thinker| thinker.person.clone()),
             voice: bridge::BridgeVoice::default(),

@@ -20,8 +20,10 @@ use std::{
 use brain::{BuiltIn, built_in};
 use bridge_stand_in::{Build, Mas, Moshi, PREPARED, StandIn};
 use conversation::{BridgeNews, Command, Host, Phase, Thinker};
+use net::{Access, Fingerprint, Trust};
 use ogg_opus::{EncoderSettings, PACKET, SAMPLE_RATE, StreamReader, StreamWriter};
 use serde_json::json;
+use test_tls::Certificate;
 use tokio_tungstenite::tungstenite::Message;
 use world::{LIMIT, World, world};
 
@@ -265,5 +267,29 @@ async fn what_happens_behind_the_bridge_is_told_beside_the_call() {
     w.news(|news| *news == BridgeNews::Replied("It is late.".into())).await;
     // There is no Moshi: what the bridge says is what the person hears.
     w.text("It is late.").await;
+    w.end().await;
+}
+
+#[tokio::test]
+async fn a_bridge_is_called_behind_a_certificate_that_was_accepted_and_a_changed_one_stops_it() {
+    let server = StandIn::start(Build::B3, Moshi::Up).await;
+    let behind = server.address().trim_start_matches("ws://").parse().unwrap();
+    let (accepted, another) = (Certificate::self_signed("gpu"), Certificate::self_signed("gpu"));
+    let trust = Trust::Pinned(Fingerprint::of(accepted.der()));
+    let access = Access { trust, encrypted: true, ..Access::default() };
+    let call = async |w: &World, certificate: &Certificate| {
+        let address = format!("wss://{}", certificate.in_front_of(behind).await);
+        let host = Host::bridge(&address, LIMIT).map(|host| host.with_access(access.clone()));
+        w.handle.send(Command::Talk(host)).await;
+    };
+    let mut w = world(None);
+    call(&w, &accepted).await;
+    w.phase(Phase::Live).await;
+    server.until(|server| server.binaries().len() > 20).await;
+    w.end().await;
+
+    let mut w = world(None);
+    call(&w, &another).await;
+    assert_eq!(w.phase(Phase::Failed).await, "bridge.certificate_changed");
     w.end().await;
 }

@@ -81,6 +81,8 @@ impl BridgeError {
             Self::Connect(ConnectError::UnknownName(_)) => "bridge.unknown_name",
             Self::Connect(ConnectError::Refused) => "bridge.refused",
             Self::Connect(ConnectError::Certificate(_)) => "bridge.certificate",
+            Self::Connect(ConnectError::CertificateChanged { .. }) => "bridge.certificate_changed",
+            Self::Connect(ConnectError::Plain) => "bridge.plain",
             Self::Connect(ConnectError::Tls(_)) => "bridge.tls",
             Self::Connect(_) => "bridge.unreachable",
             Self::WantsTls => "bridge.wants_tls",
@@ -127,6 +129,15 @@ impl BridgeError {
             Self::Connect(ConnectError::Certificate(reason)) => (
                 format!("The certificate of {bridge} is not trusted ({reason})."),
                 "Install a certificate that this computer trusts, or add the host's own to the system's.",
+            ),
+            Self::Connect(ConnectError::CertificateChanged { shown }) => (
+                format!("{bridge} shows another certificate than the one that you accepted ({shown})."),
+                "Somebody may stand in between. Accept the new one in Settings only if whoever runs the bridge tells \
+                 you the same fingerprint.",
+            ),
+            Self::Connect(ConnectError::Plain) => (
+                format!("{bridge} is not on this computer, and nothing on the way there would be encrypted."),
+                "Write wss:// if it speaks TLS, or allow it for this host in Settings.",
             ),
             Self::Connect(ConnectError::Tls(reason)) => (
                 format!("{bridge} does not speak TLS as it should ({reason})."),

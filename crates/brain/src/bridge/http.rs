@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use net::{Client, Kind, Limits, Response};
+use net::{Access, Client, Kind, Limits, Response};
 use wire::bridge::{BridgeMessageError, Health, History, Session, SessionRequest, limit};
 
 use super::{address::BridgeAddress, error::BridgeError};
@@ -17,8 +17,8 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(address: BridgeAddress, limit: Duration) -> Self {
-        let client = Client::new(address.origin().clone());
+    pub(super) fn new(address: BridgeAddress, access: &Access, limit: Duration) -> Self {
+        let client = Client::new(address.origin().clone()).with_access(access);
         Self { address, client, limit }
     }
 

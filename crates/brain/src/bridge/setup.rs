@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use net::Access;
+
 use super::BridgeAddress;
 
 /// How long things may take.
@@ -59,6 +61,8 @@ impl BridgeVoice {
 pub struct Setup {
     /// Where it is.
     pub address: BridgeAddress,
+    /// What it takes to get in. A bridge itself asks for nothing, and a gate in front of it may.
+    pub access: Access,
     /// The conversation; every connection goes on with it.
     pub conversation: String,
     /// The name under which the person is remembered.

@@ -33,6 +33,7 @@ pub fn limits() -> Limits {
 pub fn setup(server: &StandIn) -> Setup {
     Setup {
         address: BridgeAddress::parse(&server.address()).unwrap(),
+        access: net::Access::default(),
         conversation: "conversation-1".into(),
         user: "ada".into(),
         voice: BridgeVoice::Myca,
