@@ -16,8 +16,10 @@ use wire::{Frame, FrameTiming, HostMetadata, MODEL_FRAME, capability, close};
 
 use crate::{Obstacle, target::Target};
 
-/// How long a host may take to answer an empty ping.
-const PONG: Duration = Duration::from_secs(5);
+/// How long a host may take to answer an empty ping. Not all do.
+const PONG: Duration = Duration::from_secs(2);
+/// How long a message may take to leave.
+const SEND: Duration = Duration::from_secs(5);
 /// How many pings are sent, one after the other. The middle one counts.
 const PINGS: usize = 3;
 /// Frames of silence that a host gets at once, so that it works as fast as it can. All stock servers take two seconds of
@@ -109,8 +111,8 @@ impl Call {
         timeout(limit, begins).await.unwrap_or(Err(Obstacle::SeemsBusy(limit)))
     }
 
-    /// How long an empty ping takes there and back.
-    pub(crate) async fn round_trip(&mut self) -> Result<Duration, Obstacle> {
+    /// How long an empty ping takes there and back. Nothing, where pings are not answered.
+    pub(crate) async fn round_trip(&mut self) -> Result<Option<Duration>, Obstacle> {
         let mut all = Vec::with_capacity(PINGS);
         for _ in 0..PINGS {
             let sent = Instant::now();
@@ -118,13 +120,16 @@ impl Call {
             self.send(Message::Ping(Bytes::new())).await?;
             let ponged = async {
                 while !matches!(self.next().await?, Heard::Pong) {}
-                Ok(())
+                Ok::<(), Obstacle>(())
             };
-            timeout(PONG, ponged).await.unwrap_or(Err(Obstacle::Silent(PONG)))?;
+            match timeout(PONG, ponged).await {
+                Ok(ponged) => ponged?,
+                Err(_) => return Ok(None),
+            }
             all.push(sent.elapsed());
         }
         all.sort_unstable();
-        Ok(all[PINGS / 2])
+        Ok(Some(all[PINGS / 2]))
     }
 
     /// How long the host works on a frame. Nothing, where there is no model behind it.
@@ -209,10 +214,10 @@ impl Call {
 
     async fn send(&mut self, message: Message) -> Result<(), Obstacle> {
         let Some(socket) = &mut self.socket else { return Err(Obstacle::Ended(None)) };
-        match timeout(PONG, socket.send(message)).await {
+        match timeout(SEND, socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(self.ended(None)),
-            Err(_) => Err(Obstacle::Silent(PONG)),
+            Err(_) => Err(Obstacle::Silent(SEND)),
         }
     }
 

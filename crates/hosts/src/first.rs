@@ -30,7 +30,8 @@ pub struct First {
 
 /// Asks all hosts at once, without taking a place from anybody, and takes the first in the order of the list that answers
 /// within `limit`; a better one that is still silent then is not waited for. Where none has answered by then, it is the
-/// next that does. A host that says that it is busy does not count.
+/// next that does. A host that says that it is busy does not count. Where the first in the list shows another certificate or
+/// key than before, nobody is taken in its place.
 ///
 /// # Errors
 /// What stands in front of each, in the order of the list.
@@ -57,6 +58,7 @@ pub async fn first_that_answers(
         }
         tokio::select! {
             next = asking.next() => match next {
+                Some((0, Err(obstacle))) if obstacle.is_alarm() => return Err(vec![obstacle]),
                 Some((index, result)) => told[index] = Some(result),
                 None => break,
             },

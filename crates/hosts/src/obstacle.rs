@@ -140,6 +140,12 @@ impl Obstacle {
         }
     }
 
+    /// Whether somebody may stand in between, so that nothing should go on by itself.
+    #[must_use]
+    pub fn is_alarm(&self) -> bool {
+        matches!(self, Self::CertificateChanged(_) | Self::Tunnel(TunnelError::HostKeyChanged))
+    }
+
     /// The fingerprint of a certificate that the person may want to accept.
     #[must_use]
     pub fn offered(&self) -> Option<Fingerprint> {

@@ -6,9 +6,10 @@ mod stand_in;
 use std::time::{Duration, Instant};
 
 use hosts::{First, Obstacle, Ways, first_that_answers};
-use net::Token;
-use stand_in::{Kind, PATIENCE, Server, Style};
+use net::{Fingerprint, Token};
+use stand_in::{Kind, PATIENCE, Server, Style, moshi};
 use store::HostProfile;
+use test_tls::Certificate;
 use tokio::time::timeout;
 
 async fn first(servers: &[&Server], limit: Duration) -> Result<First, Vec<Obstacle>> {
@@ -43,6 +44,19 @@ async fn a_host_that_says_nothing_is_left_behind_for_the_next_in_the_list() {
     let found = first(&[&dead, &good, &better], Duration::from_secs(1)).await.unwrap();
     assert_eq!(found.index, 1);
     println!("from a dead host to the next one: {} ms", begin.elapsed().as_millis());
+}
+
+#[tokio::test]
+async fn nobody_is_taken_in_the_place_of_a_host_whose_certificate_has_changed() {
+    let (server, next) = (Server::of(Kind::Python).await, Server::of(Kind::Python).await);
+    let (known, shown) = (Certificate::self_signed("gpu"), Certificate::self_signed("gpu"));
+    let front = shown.in_front_of(server.address).await;
+    let pin = Some(Fingerprint::of(known.der()).to_string());
+    let changed = HostProfile { pin, ..moshi(&format!("wss://{front}")) };
+    let hosts = [(changed, None), (next.profile(), None)];
+    // The next one may have answered long before.
+    let reasons = first_that_answers(&hosts, &Ways::default(), PATIENCE).await.unwrap_err();
+    assert_eq!(reasons, [Obstacle::CertificateChanged(Fingerprint::of(shown.der()))]);
 }
 
 #[tokio::test]

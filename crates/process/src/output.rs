@@ -67,8 +67,9 @@ impl Output {
     #[must_use]
     pub fn logged(secrets: Vec<String>, log: LogFile) -> Self {
         let opened = Journal::open(log);
-        let journal =
-            opened.inspect_err(|error| tracing::warn!(%error, "the log of a container cannot be opened")).ok();
+        let journal = opened
+            .inspect_err(|error| tracing::warn!(%error, "the log of a container cannot be opened"))
+            .ok();
         Self::new(secrets, journal.map(|(journal, _)| journal))
     }
 

@@ -16,7 +16,7 @@ pub(super) fn of(lines: &[String]) -> Option<TunnelError> {
 
 type Meaning = (&'static [&'static str], fn(String) -> TunnelError);
 
-const MEANINGS: [Meaning; 22] = [
+const MEANINGS: [Meaning; 23] = [
     (&["REMOTE HOST IDENTIFICATION HAS CHANGED"], |_| TunnelError::HostKeyChanged),
     (&["host key for", "has changed"], |_| TunnelError::HostKeyChanged),
     (&["Host key verification failed"], |_| TunnelError::HostKeyUnknown),
@@ -36,6 +36,7 @@ const MEANINGS: [Meaning; 22] = [
     (&["connect to host"], TunnelError::Unreachable),
     (&["not responding"], TunnelError::Unreachable),
     (&["Connection closed by"], TunnelError::Unreachable),
+    (&["closed by remote host"], TunnelError::Unreachable),
     (&["Connection reset by"], TunnelError::Unreachable),
     (&["Connection timed out"], TunnelError::Unreachable),
     (&["kex_exchange_identification"], TunnelError::Unreachable),

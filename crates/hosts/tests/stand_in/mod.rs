@@ -200,10 +200,11 @@ async fn head(stream: &TcpStream) -> Option<String> {
     loop {
         let count = stream.peek(&mut bytes).await.ok().filter(|count| *count > 0)?;
         let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-        if text.contains("\r\n\r\n") {
+        // What is no HTTP has no end either.
+        if text.contains("\r\n\r\n") || !text.starts_with("GET ") {
             return Some(text);
         }
-        tokio::task::yield_now().await;
+        sleep(Duration::from_millis(1)).await;
     }
 }
 

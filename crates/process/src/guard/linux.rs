@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, getppid, set
 use tokio::{
     runtime, select,
     signal::unix::{SignalKind, signal},
-    time::{Instant, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::tree::{
@@ -46,6 +46,8 @@ async fn watch(mut command: Command) -> io::Result<ExitCode> {
     let mut code = None;
     let mut deadline: Option<Instant> = None;
     let mut killing = interval(AGAIN);
+    // The hours before there was anything to kill are no reason to hurry.
+    killing.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let (reaped, left) = reap()?;
         if let Some((_, status)) = reaped.iter().find(|(id, _)| *id == child) {
