@@ -166,11 +166,11 @@ impl Calling {
         let Opened { kind, address, access, shown, keeps } = opened;
         let limit = Duration::from_secs(self.settings.handshake_limit_s.into());
         let host = match kind {
-            Kind::Moshi => Host::new(&address, &self.settings.persona, &self.settings.voice, limit)
-                .map(|host| host.with_access(access)),
+            Kind::Moshi => Host::new(&address, &self.settings.persona, &self.settings.voice, limit),
             Kind::Bridge => Host::bridge(&address, limit),
         };
-        let mut host = host.map_err(|problem| NoWay { problem, may_pass: false })?;
+        let host = host.map_err(|problem| NoWay { problem, may_pass: false })?;
+        let mut host = host.with_access(access);
         if keeps.is_some() {
             host.shown = shown;
         }
