@@ -175,7 +175,8 @@ async fn whole(
 
 /// Asks what is to be downloaded.
 async fn ask(hub: &Hub, model: &Model, options: &Options) -> Result<Plan, DownloadError> {
-    let mut patience = Patience::new(options);
+    // Whoever is not there at all is said soon.
+    let mut patience = Patience::new(&Options { tries: options.tries.min(3), ..options.clone() });
     loop {
         match hub.files(model).await {
             Ok(listed) => return Plan::new(model, listed),

@@ -1,6 +1,6 @@
 //! Work on the disk, away from what must not wait for it.
 
-use std::io;
+use std::panic::resume_unwind;
 
 use tokio::task::spawn_blocking;
 
@@ -10,7 +10,10 @@ use super::DownloadError;
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DownloadError> + Send + 'static,
 ) -> Result<T, DownloadError> {
-    spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(DownloadError::File { path: std::path::PathBuf::new(), source: io::Error::other(error) })
-    })
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        // The program ends, and nothing is begun any more.
+        Err(_) => Err(DownloadError::Paused),
+    }
 }

@@ -46,7 +46,12 @@ pub(super) async fn fetch(job: Arc<Job>, cancel: &CancellationToken) -> Result<S
                     return Err(DownloadError::Changed { file: job.file.name.clone(), what });
                 }
                 tracing::warn!(file = job.file.name, what, "a file changed and is downloaded anew");
-                part.reset();
+                let part = Arc::clone(&part);
+                blocking(move || {
+                    part.reset();
+                    Ok(())
+                })
+                .await?;
             }
             Err(Trouble::Passing { why, wait }) => tokio::select! {
                 () = cancel.cancelled() => return Err(DownloadError::Paused),
@@ -94,8 +99,9 @@ async fn bring(
     part: &Arc<Part>,
     workers: &mut JoinSet<Result<(), Trouble>>,
 ) -> Result<String, Trouble> {
-    if let Some(run) = part.take() {
-        work::start(job, part, run, workers).await?;
+    match part.take() {
+        Some(run) => work::start(job, part, run, workers).await?,
+        None => job.meter.checking(),
     }
     let mut hash = pin!(digest(Arc::clone(part)));
     loop {

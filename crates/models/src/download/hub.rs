@@ -33,9 +33,12 @@ pub struct Hub {
 pub enum HubError {
     /// It is no address.
     #[error(
-        "{0:?} is no address of a server of models. It begins with https://, such as https://huggingface.co."
+        "This is no address of a server of models. One begins with https://, such as https://huggingface.co."
     )]
-    Address(String),
+    Address,
+    /// It has a password in it.
+    #[error("An address of a server of models holds no password. Put the token into its own field.")]
+    Password,
     /// A token would go out for everybody to read.
     #[error(
         "A token of Hugging Face does not go to {0} without TLS. Use an address that begins with https://."
@@ -48,7 +51,8 @@ impl HubError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Address(_) => "models.hub.address",
+            Self::Address => "models.hub.address",
+            Self::Password => "models.hub.password",
             Self::Plain(_) => "models.hub.plain",
         }
     }
@@ -60,12 +64,14 @@ impl Hub {
     /// # Errors
     /// When it is no address, or a token would go to a computer far away without TLS.
     pub fn new(endpoint: &str, token: Option<Token>) -> Result<Self, HubError> {
-        let address = || HubError::Address(endpoint.into());
-        let mut url = Url::parse(endpoint.trim()).map_err(|_| address())?;
+        let mut url = Url::parse(endpoint.trim()).map_err(|_| HubError::Address)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(HubError::Password);
+        }
         url.set_query(None);
         url.set_fragment(None);
         let origin =
-            Origin::of(&url).filter(|_| matches!(url.scheme(), "http" | "https")).ok_or_else(address)?;
+            Origin::of(&url).filter(|_| matches!(url.scheme(), "http" | "https")).ok_or(HubError::Address)?;
         if token.is_some() && !origin.is_secure() && !origin.is_near() {
             return Err(HubError::Plain(origin.authority().into()));
         }
@@ -174,6 +180,10 @@ mod tests {
         assert_eq!(
             Hub::new("http://mirror.example", token()).unwrap_err(),
             HubError::Plain("mirror.example".into())
+        );
+        assert_eq!(
+            Hub::new("https://me:hush@mirror.example", None).unwrap_err().code(),
+            "models.hub.password"
         );
         for bad in ["huggingface.co", "", "file:///etc", "wss://huggingface.co"] {
             assert_eq!(Hub::new(bad, None).unwrap_err().code(), "models.hub.address", "{bad}");

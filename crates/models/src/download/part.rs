@@ -5,7 +5,7 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ pub(super) struct Part {
     run: u64,
     connections: u64,
     pieces: Mutex<Pieces>,
+    /// How often the file was begun. Whoever writes holds it, so that nothing of before is written behind a new begin.
+    begun: RwLock<u64>,
     /// What was last brought to the disk. Held while that is done.
     kept: Mutex<Option<PartState>>,
     /// Bytes from the beginning that are there without a gap.
@@ -85,6 +87,7 @@ impl Part {
             run: options.run.max(1),
             connections: options.connections.max(1) as u64,
             pieces: Mutex::new(Pieces { all, etag, workers: 0, front: 0 }),
+            begun: RwLock::new(0),
             kept: Mutex::new(state),
             front: watch::Sender::new(0),
             _lock: lock,
@@ -122,8 +125,14 @@ impl Part {
         }
     }
 
-    /// Begins anew.
+    /// How often the file was begun anew.
+    pub(super) fn begun(&self) -> u64 {
+        *self.begun.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins anew. Waits for those who write.
     pub(super) fn reset(&self) {
+        *self.begun.write().unwrap_or_else(PoisonError::into_inner) += 1;
         let mut pieces = self.pieces();
         pieces.all.fill(Piece::Missing);
         (pieces.etag, pieces.front) = (None, 0);
@@ -170,8 +179,12 @@ impl Part {
         pieces.workers > 0
     }
 
-    /// Writes what came for a place. Touches the disk.
-    pub(super) fn write(&self, at: u64, came: &[Bytes]) -> Result<(), DownloadError> {
+    /// Writes what came for a place, unless the file was begun anew since. Touches the disk.
+    pub(super) fn write(&self, begun: u64, at: u64, came: &[Bytes]) -> Result<(), DownloadError> {
+        let now = self.begun.read().unwrap_or_else(PoisonError::into_inner);
+        if *now != begun {
+            return Ok(());
+        }
         let mut at = at;
         for bytes in came {
             positioned::write(&self.file, bytes, at).map_err(|source| self.of_disk(source))?;

@@ -1,12 +1,12 @@
 //! What is asked of a repository: which files it has, and parts of them.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use net::{HeaderName, HeaderValue, Response};
 use serde::Deserialize;
 
 use super::{DownloadError, Hub, error::Trouble};
-use crate::Model;
+use crate::{Model, catalogue::is_sha256};
 
 /// Longest list of files that is read, in bytes.
 const LIST: usize = 4 << 20;
@@ -86,9 +86,7 @@ impl Hub {
             (ACCEPT, HeaderValue::from_static("*/*")),
             (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
         ];
-        if let Ok(range) = HeaderValue::from_str(&range)
-            && size > 0
-        {
+        if let Ok(range) = HeaderValue::from_str(&range) {
             headers.push((RANGE, range));
         }
         let response = self.get(model, url, &headers).await?;
@@ -125,15 +123,10 @@ impl Listed {
         self.lfs.as_ref().map(|lfs| lfs.size).or(self.size)
     }
 
-    pub(super) fn sha256(&self) -> Option<Cow<'_, str>> {
-        let oid = &self.lfs.as_ref()?.oid;
-        Some(oid.strip_prefix("sha256:").unwrap_or(oid)).map(|oid| {
-            if oid.bytes().any(|b| b.is_ascii_uppercase()) {
-                oid.to_ascii_lowercase().into()
-            } else {
-                oid.into()
-            }
-        })
+    /// The hash of what is in it, where the list says it.
+    pub(super) fn sha256(&self) -> Option<String> {
+        let oid = self.lfs.as_ref()?.oid.to_ascii_lowercase();
+        is_sha256(&oid).then_some(oid)
     }
 }
 

@@ -39,10 +39,14 @@ pub(super) async fn start(
             return Err(trouble);
         }
     };
-    let (job, part) = (Arc::clone(job), Arc::clone(part));
+    let (job, mut part) = (Arc::clone(job), Arc::clone(part));
     if !body.part {
         // What was there is written again, as nothing can be left out.
-        part.reset();
+        part = blocking(move || {
+            part.reset();
+            Ok(part)
+        })
+        .await?;
         part.is_still(body.etag.as_deref());
         job.meter.begin(&job.file.name, 0);
         workers.spawn(alone(job, part, body));
@@ -140,11 +144,12 @@ async fn read(
     at: &mut u64,
 ) -> Result<(), Trouble> {
     let mut response = body.response;
+    let begun = part.begun();
     loop {
         let mut batch = Batch::default();
         let ended = batch.fill(&mut response, run.end - *at).await;
         let len = batch.len;
-        write(part, *at, batch.pieces).await?;
+        write(part, begun, *at, batch.pieces).await?;
         *at += len;
         job.meter.came(len);
         part.written(&(run.start..*at));
@@ -191,12 +196,12 @@ impl Batch {
     }
 }
 
-async fn write(part: &Arc<Part>, at: u64, batch: Vec<Bytes>) -> Result<(), DownloadError> {
+async fn write(part: &Arc<Part>, begun: u64, at: u64, batch: Vec<Bytes>) -> Result<(), DownloadError> {
     if batch.is_empty() {
         return Ok(());
     }
     let part = Arc::clone(part);
-    blocking(move || part.write(at, &batch)).await
+    blocking(move || part.write(begun, at, &batch)).await
 }
 
 fn broken(why: &str) -> Trouble {
