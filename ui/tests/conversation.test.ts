@@ -96,7 +96,8 @@ describe("a turn", () => {
 });
 
 test("an empty conversation says in one sentence what to do", async () => {
-  const page = await open("firstStart");
+  const page = await open("idle");
+  await page.getByTestId("new-conversation").click();
   expect(await page.getByTestId("empty").innerText()).toBe(
     "Nothing said yet. Press Talk to speak with Moshi, or type below.",
   );

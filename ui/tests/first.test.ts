@@ -164,6 +164,27 @@ describe("it is found again", () => {
     expect(await asked(page, "changeSettings"), "nothing to change").toEqual([]);
   });
 
+  test("and gives way to a call, and to another conversation", async () => {
+    const page = await open("idle");
+    const show = async () => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("first screen");
+      await page.keyboard.press("Enter");
+      await page.getByTestId("first-screen").waitFor();
+    };
+    await show();
+    await page.getByTestId("talk").click();
+    await gone(page);
+    await page.getByTestId("talk").click();
+    await expect.poll(() => page.getByTestId("phase").getAttribute("data-phase")).toBe("idle");
+    expect(await page.getByTestId("first-screen").count(), "it does not come back").toBe(0);
+    await show();
+    await page.getByTestId("history-open").click();
+    await page.getByTestId("resume").nth(2).click();
+    await gone(page);
+    expect(await page.getByTestId("turns").isVisible()).toBe(true);
+  });
+
   test("among the commands", async () => {
     const page = await open("idle", { size: SMALL });
     await page.keyboard.press("Control+k");

@@ -14,8 +14,11 @@ export type * from "./bindings";
 /** Everything the window can ask of Rust. A rejected promise carries a `Problem`; see `asProblem`. */
 export interface Backend {
   snapshot(): Promise<Snapshot>;
-  /** Events arrive in batches, at most 15 times a second. The answer ends the subscription. */
-  subscribe(onEvents: (events: UiEvent[]) => void): Promise<() => void>;
+  /**
+   * Events arrive in batches, at most 15 times a second. The answer ends the subscription. Where it ends by itself,
+   * because some were missed, `onOver` is called: what is shown begins anew with a snapshot.
+   */
+  subscribe(onEvents: (events: UiEvent[]) => void, onOver: () => void): Promise<() => void>;
   talk(): Promise<void>;
   stop(): Promise<void>;
   setMuted(muted: boolean): Promise<void>;

@@ -1,15 +1,25 @@
-import { Channel, invoke } from "@tauri-apps/api/core";
+import { invoke } from "@tauri-apps/api/core";
 import type { Backend } from ".";
 import type { HistoryPage, MemoryPage, Snapshot, UiEvent } from "./bindings";
 
-/** The window's only contact with Tauri. It translates names and nothing else. */
+/** The window's only contact with Tauri. It translates names, and follows the events. */
 export const tauri: Backend = {
   snapshot: () => invoke<Snapshot>("snapshot"),
-  async subscribe(onEvents) {
-    const channel = new Channel<UiEvent[]>(onEvents);
-    await invoke("subscribe", { onEvents: channel });
+  async subscribe(onEvents, onOver) {
+    const subscription = await invoke<number>("subscribe");
+    let wanted = true;
+    // Asked for, and not sent: a channel hands messages over as scripts, and the web view keeps what it compiled.
+    const follow = async () => {
+      while (wanted) {
+        const events = await invoke<UiEvent[]>("next_events", { subscription });
+        if (wanted) onEvents(events);
+      }
+    };
+    follow().catch(() => {
+      if (wanted) onOver();
+    });
     return () => {
-      channel.onmessage = () => {};
+      wanted = false;
     };
   },
   talk: () => invoke("talk"),

@@ -28,8 +28,8 @@ export class App {
   addsHost = $state(false);
   /** The host whose row is open there. One at a time. */
   openRow: string | null = $state(null);
-  /** Whether the person asked for the first screen. */
-  firstAsked = $state(false);
+  /** The conversation in which the person asked for the first screen. Another one is not covered by it. */
+  firstAsked: string | null = $state(null);
   /** Whether one of its ways is being taken: what that changes must not end it half way. */
   firstTaken = $state(false);
   /** Where typing goes on when what held the focus is gone. */
@@ -49,8 +49,8 @@ export class App {
 
   /** The first screen comes by itself to whoever is new here; a conversation is never covered by it unasked. */
   get firstScreen(): boolean {
-    if (this.firstAsked) return true;
-    const { opening, settings, hosts, turns } = this.store.view;
+    const { opening, settings, hosts, conversationId, turns } = this.store.view;
+    if (this.firstAsked === conversationId) return true;
     const nobody = hosts.profiles.length === 0 || this.firstTaken;
     return opening.state === "ready" && !settings.welcomed && nobody && turns.length === 0;
   }
@@ -58,12 +58,12 @@ export class App {
   showFirstScreen(): void {
     this.closePane();
     this.events = false;
-    this.firstAsked = true;
+    this.firstAsked = this.store.view.conversationId;
   }
 
   /** Whatever the person chose there, it does not come by itself again. */
   leaveFirstScreen(): void {
-    this.firstAsked = false;
+    this.firstAsked = null;
     this.firstTaken = false;
     if (!this.store.view.settings.welcomed) void this.store.changeSettings({ welcomed: true });
   }

@@ -36,10 +36,11 @@ export class Store {
       // Subscribed first: an event between the snapshot and the subscription would be lost. Events that come
       // before the snapshot is here are applied after it; each carries a whole, so applying one twice does no harm.
       let early: ViewEvent[] | null = [];
-      this.#unsubscribe = await backend.subscribe((events) => {
+      const onEvents = (events: ViewEvent[]) => {
         if (early) early.push(...events);
         else for (const event of events) this.#apply(event);
-      });
+      };
+      this.#unsubscribe = await backend.subscribe(onEvents, () => void this.open());
       const snapshot = await backend.snapshot();
       this.#apply({ type: "opened", snapshot });
       const missed = early;
