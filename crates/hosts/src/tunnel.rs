@@ -20,7 +20,7 @@ use net::{Access, Client, ConnectError, HttpError, Limits, Origin};
 use process::{Child, Spec, StartError};
 use tokio::{
     select,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use url::Url;
 
@@ -95,14 +95,10 @@ impl Tunnel {
             StartError::NotFound(_) => TunnelError::NoSsh,
             other => TunnelError::Failed(other.to_string()),
         })?;
-        let ready = async {
-            let secure = ready(&child, port).await?;
-            Ok(secure)
-        };
         let secure = select! {
-            ready = ready => ready,
+            secure = ready(&child, port) => secure,
             _ = child.wait() => Err(why(&child)),
-            () = tokio::time::sleep_until(deadline) => {
+            () = sleep_until(deadline) => {
                 Err(words::of(&said(&child)).unwrap_or(TunnelError::NoAnswer(limit)))
             }
         }?;
