@@ -73,7 +73,6 @@ impl Card {
             (Some(OsFamily::Windows), Some(frames)) => (frames, "Windows"),
             _ => (linux?, "Linux"),
         };
-        debug_assert!(frames > 0.0, "a published figure is a speed");
         Some((1000.0 / frames, system))
     }
 }

@@ -2,7 +2,7 @@
 
 mod known;
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use regex_lite::Regex;
 use serde::Serialize;
@@ -44,14 +44,31 @@ pub fn recognise(line: &str) -> Option<KnownFailure> {
             .filter_map(|entry| Some((Regex::new(&format!("(?i){}", entry.patterns.join("|"))).ok()?, entry)))
             .collect()
     });
-    let line = bounded(line);
-    let (_, entry) = PATTERNS.iter().find(|(pattern, _)| pattern.is_match(line))?;
+    let line = without_colours(bounded(line));
+    let (_, entry) = PATTERNS.iter().find(|(pattern, _)| pattern.is_match(line.trim()))?;
     Some(KnownFailure {
         code: entry.code,
         sign: entry.sign,
         what: entry.what,
         next: Step { says: entry.next.to_owned(), line: entry.line.map(str::to_owned) },
     })
+}
+
+/// Without the colours that Moshi's servers write their lines in.
+fn without_colours(line: &str) -> Cow<'_, str> {
+    const ESCAPE: char = '\u{1b}';
+    let mut parts = line.split(ESCAPE);
+    let Some(first) = parts.next().filter(|first| first.len() < line.len()) else {
+        return Cow::Borrowed(line);
+    };
+    let mut plain = first.to_owned();
+    for part in parts {
+        // "[1;34m" and the like end with their first letter.
+        let end =
+            part.find(|letter: char| letter.is_ascii_alphabetic()).map_or(part.len(), |letter| letter + 1);
+        plain.push_str(&part[end..]);
+    }
+    Cow::Owned(plain)
 }
 
 fn bounded(line: &str) -> &str {

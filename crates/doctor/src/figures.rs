@@ -86,6 +86,11 @@ pub(crate) fn least_gb_per_s(gigabytes: f64) -> f64 {
     gigabytes * 1000.0 / FRAME_MS
 }
 
+/// A time in ms, for people: as exact as it makes a difference.
+pub(crate) fn ms(time: f64) -> String {
+    if time < 20.0 { format!("{time:.1} ms") } else { format!("{time:.0} ms") }
+}
+
 /// In GB, for people.
 pub(crate) fn gb(bytes: u64) -> String {
     format!("{:.1} GB", gigabytes(bytes))

@@ -68,8 +68,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What the verdict rests on.
     pub basis: Basis,
-    /// Whether memory or time barely suffice.
-    pub tight: bool,
+    /// Whether something makes it doubtful: there is little room, or a figure is not known.
+    pub doubtful: bool,
     /// Why, what decides first.
     pub reasons: Vec<Reason>,
     /// What to do next.
@@ -219,7 +219,7 @@ pub enum Effect {
     Slows,
     /// It leaves the verdict open.
     Unknown,
-    /// It leaves little room.
+    /// It makes it doubtful.
     Doubts,
     /// It proves that it works.
     Proves,

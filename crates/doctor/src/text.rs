@@ -57,7 +57,7 @@ fn row(finding: &Finding) -> String {
 
 fn heading(finding: &Finding) -> String {
     let device = device(finding);
-    let device = if device == "-" { String::new() } else { format!(" on {device}") };
+    let device = finding.device.as_ref().map(|_| format!(" on {device}")).unwrap_or_default();
     let name = cut(&format!("{}, {}{device}", finding.runtime, finding.weights), 80);
     format!("{name}: {}", finding.verdict)
 }

@@ -184,6 +184,17 @@ fn a_download_is_a_failure_only_where_nothing_follows_it() {
 }
 
 #[test]
+fn colours_and_the_ends_of_lines_make_no_difference() {
+    for line in [
+        "/usr/bin/python3: No module named moshi\r\n",
+        "\u{1b}[1;31m[Error]\u{1b}[0m ModuleNotFoundError: No module named 'moshi'\u{1b}[0m",
+        "\u{1b}[31mModuleNotFoundError: No module \u{1b}[1mnamed 'moshi'\u{1b}",
+    ] {
+        assert_eq!(recognise(line).map(|known| known.code), Some("python.no-moshi"), "{line:?}");
+    }
+}
+
+#[test]
 fn a_line_without_end_is_looked_at_no_further_than_needed() {
     let late = format!("{}é CUDA out of memory", "é".repeat(100_000));
     assert_eq!(recognise(&late), None, "what is that far is not looked at");

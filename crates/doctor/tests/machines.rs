@@ -1,4 +1,10 @@
 //! Every machine of the design's table gets the right verdict, with the reason and the next step.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests may stop at the first surprise"
+)]
 
 use doctor::{Basis, Choice, Effect, Finding, Report, Runtime, Verdict, Weights, World, judge};
 
@@ -69,7 +75,7 @@ fn an_rtx_5090_under_windows_runs_ours_and_no_python_server() {
     assert_eq!(line(python, "os.windows"), "wsl --install");
     for weights in [Q4, Q8, Bf16] {
         let ours = report.of(HostGpu, weights);
-        assert_eq!((ours.verdict, ours.tight), (ShouldWork, false), "{weights}");
+        assert_eq!((ours.verdict, ours.doubtful), (ShouldWork, false), "{weights}");
     }
     assert_eq!(best(&report), (HostGpu, Q8));
     let integrated = report.findings.iter().find(|finding| {
@@ -117,11 +123,11 @@ fn a_gtx_1080_ti_runs_ours_in_q4_and_barely_in_q8() {
     assert!(says(report.of(MoshiBackend, Q8), "backend.capability").contains("8.0"));
 
     let q4 = report.of(HostGpu, Q4);
-    assert_eq!((q4.verdict, q4.tight), (ShouldWork, false));
+    assert_eq!((q4.verdict, q4.doubtful), (ShouldWork, false));
     assert!(says(q4, "speed.room").contains("at least 8.6 ms"), "{}", says(q4, "speed.room"));
     assert!(says(q4, "memory.fits").contains("needs 6.4 GB"));
     let q8 = report.of(HostGpu, Q8);
-    assert_eq!((q8.verdict, q8.tight), (ShouldWork, true));
+    assert_eq!((q8.verdict, q8.doubtful), (ShouldWork, true));
     assert!(says(q8, "memory.tight").contains("needs 10.2 GB"));
     assert_eq!(report.verdict(HostGpu, Bf16), WillNotStart);
     assert_eq!(best(&report), (HostGpu, Q4), "what has room comes first");
@@ -132,7 +138,7 @@ fn an_rtx_3060_under_windows_runs_q4_with_a_thin_margin() {
     let report = report("rtx-3060-windows");
     assert_eq!(report.verdict(MoshiPython, Bf16), WillNotStart);
     let q4 = report.of(HostGpu, Q4);
-    assert_eq!((q4.verdict, q4.tight, q4.basis), (ShouldWork, true, Basis::Read));
+    assert_eq!((q4.verdict, q4.doubtful, q4.basis), (ShouldWork, true, Basis::Read));
     let published = says(q4, "speed.published");
     assert!(published.contains("12.8 frames a second") && published.contains("Windows"), "{published}");
     assert!(q4.next.says.contains("Time it"), "{:?}", q4.next);
@@ -238,7 +244,7 @@ fn two_cores_without_a_card_are_not_real_time_by_measurement() {
     let ours = untimed.of(HostCpu, Q4);
     assert_eq!((ours.verdict, ours.basis), (TooSlow, Basis::Measured), "the bandwidth was measured too");
     let floor = says(ours, "speed.floor");
-    assert!(floor.contains("103.8 ms at 40 GB/s") && floor.contains("52 GB/s and more"), "{floor}");
+    assert!(floor.contains("104 ms at 40 GB/s") && floor.contains("52 GB/s and more"), "{floor}");
     assert!(says(untimed.of(HostCpu, Q8), "speed.floor").contains("98 GB/s and more"));
     is_sent_away(&untimed);
 }
@@ -254,7 +260,7 @@ fn memory_that_another_program_holds_does_not_count_and_the_program_is_named() {
     assert!(taken.contains("only 6.1 GB of 17.2 GB are free: ollama holds 10.0 GB"), "{taken}");
     assert!(q8.next.says.starts_with("Close ollama"), "{:?}", q8.next);
     let q4 = report.of(HostGpu, Q4);
-    assert_eq!((q4.verdict, q4.tight), (ShouldWork, true), "with a cache in q8 there is just room");
+    assert_eq!((q4.verdict, q4.doubtful), (ShouldWork, true), "with a cache in q8 there is just room");
     assert!(says(q4, "memory.tight").contains("5.6 GB"));
 
     let mut free = world("taken");
@@ -305,7 +311,7 @@ fn only_a_timed_run_makes_it_work_and_it_counts_more_than_what_was_read() {
     assert_eq!(best(&report), (HostGpu, Q4), "what was timed comes before what was read");
     assert!(report.summary.contains("was timed here"), "{}", report.summary);
     let q8 = report.of(HostGpu, Q8);
-    assert_eq!((q8.verdict, q8.tight), (ShouldWork, true), "one in twenty is late");
+    assert_eq!((q8.verdict, q8.doubtful), (ShouldWork, true), "one in twenty is late");
     assert!(says(q8, "timed.uneven").contains("95"));
     let bf16 = report.of(HostGpu, Bf16);
     assert!(bf16.reasons.iter().all(|reason| !reason.code.starts_with("timed")), "three frames say nothing");

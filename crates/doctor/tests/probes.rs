@@ -1,6 +1,7 @@
 //! Probes find what is there. The programs that they ask are made up where the real ones cannot be here, and print what
 //! those were seen to print.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may stop at the first surprise")]
 
 use std::{
     collections::BTreeMap,

@@ -1,9 +1,8 @@
 //! What to do, and the whole in a few plain words.
 
-use std::cmp::Reverse;
-
 use crate::{
-    Basis, Choice, Effect, Finding, GpuKind, Recommendation, Runtime, Verdict, Weights, World, figures::gb,
+    Choice, Effect, Finding, GpuKind, Recommendation, Runtime, Verdict, Weights, World,
+    figures::{FRAME_MS, floor_ms, gb, ms},
 };
 
 /// How many ways on this computer are named.
@@ -34,25 +33,27 @@ fn usable(findings: &[Finding]) -> Vec<&Finding> {
     let mut usable: Vec<&Finding> =
         findings.iter().filter(|finding| finding.verdict <= Verdict::ShouldWork).collect();
     usable.sort_by_key(|finding| {
-        let fastest = finding.weights;
-        let weights = match fastest {
+        let weights = match (finding.weights, finding.doubtful) {
+            // bf16 sounds no better than q8_0 and takes twice as much.
+            (Weights::Q8, false) => 0,
+            (Weights::Bf16, false) => 1,
+            (Weights::Q4, false) => 2,
             // Where there is little room, the smallest first.
-            _ if finding.tight => Reverse(fastest as u8),
-            Weights::Q8 => Reverse(3),
-            Weights::Bf16 => Reverse(2),
-            Weights::Q4 => Reverse(1),
+            (Weights::Q4, true) => 0,
+            (Weights::Q8, true) => 1,
+            (Weights::Bf16, true) => 2,
         };
-        (finding.verdict, finding.tight, finding.runtime, weights)
+        (finding.verdict, finding.doubtful, finding.runtime, weights)
     });
     usable
 }
 
 fn run(world: &World, finding: &Finding) -> Recommendation {
     let name = name(world, finding);
-    let certainty = match (finding.verdict, finding.tight) {
+    let certainty = match (finding.verdict, finding.doubtful) {
         (Verdict::Works, _) => "it was timed and keeps up",
         (_, false) => "it should keep up; time it before you rely on it",
-        (_, true) => "with little room; time it before you rely on it",
+        (_, true) => "it may keep up; time it before you rely on it",
     };
     Recommendation {
         choice: Choice::Run {
@@ -81,15 +82,16 @@ pub(super) fn summary(world: &World, findings: &[Finding]) -> String {
         let name = name(world, best);
         return match best.verdict {
             Verdict::Works => format!("This computer runs Moshi: {name} was timed here and keeps up."),
-            _ if best.tight => {
-                format!(
-                    "This computer may run Moshi: {name}. There is little room, and it has not been timed."
-                )
+            _ if best.doubtful => {
+                let doubt = best.reasons.iter().find(|reason| reason.effect == Effect::Doubts);
+                let doubt = doubt.map(|reason| reason.says.as_str()).unwrap_or_default();
+                format!("This computer may run Moshi: {name}. {doubt} Time it before you rely on it.")
             }
             _ => format!("This computer should run Moshi: {name}. It has not been timed yet."),
         };
     }
-    let obstacles: Vec<String> = [card(world, findings), processor(findings)].into_iter().flatten().collect();
+    let obstacles: Vec<String> =
+        [card(world, findings), processor(world, findings)].into_iter().flatten().collect();
     if findings.iter().all(|finding| finding.verdict >= Verdict::TooSlow) {
         format!(
             "This computer cannot run Moshi in real time. {} Use a remote host; typing works meanwhile.",
@@ -100,7 +102,6 @@ pub(super) fn summary(world: &World, findings: &[Finding]) -> String {
             "Too little is known to say whether this computer can run Moshi. {} Use a remote host or type meanwhile.",
             obstacles.join(" ")
         )
-        .replace(".  ", ". ")
     }
 }
 
@@ -127,16 +128,23 @@ fn card(world: &World, findings: &[Finding]) -> Option<String> {
 }
 
 /// What is wrong with its processor.
-fn processor(findings: &[Finding]) -> Option<String> {
-    let smallest = findings
-        .iter()
-        .find(|finding| finding.runtime == Runtime::HostCpu && finding.weights == Weights::Q4)?;
+fn processor(world: &World, findings: &[Finding]) -> Option<String> {
+    let is_smallest = |runtime, weights| runtime == Runtime::HostCpu && weights == Weights::Q4;
+    let smallest = findings.iter().find(|finding| is_smallest(finding.runtime, finding.weights))?;
     let reason = smallest.reasons.iter().find(|reason| reason.effect <= Effect::Unknown)?;
-    Some(match (reason.effect, reason.basis) {
-        (Effect::Slows, Basis::Measured) => {
-            format!("Its processor is too slow, by measurement. {}", reason.says)
+    if smallest.verdict != Verdict::TooSlow {
+        return Some(reason.says.clone());
+    }
+    let run = world.measured.runs.iter().rev().find(|run| is_smallest(run.runtime, run.weights));
+    Some(match (reason.code, run, world.measured.cpu_gb_per_s) {
+        ("timed.slow", Some(run), _) => {
+            format!("Its processor took {} for each {FRAME_MS:.0} ms of conversation.", ms(run.median_ms))
         }
-        (Effect::Slows, Basis::Read) => format!("Its processor is too slow. {}", reason.says),
+        ("speed.floor", _, Some(gb_per_s)) => format!(
+            "Its processor would take {} or more for each {FRAME_MS:.0} ms of conversation, because it reads only \
+             {gb_per_s:.0} GB of memory a second, as measured.",
+            ms(floor_ms(Weights::Q4.needs().streamed, gb_per_s))
+        ),
         _ => reason.says.clone(),
     })
 }

@@ -23,7 +23,7 @@ pub(super) fn moshi_backend(world: &World) -> Draft {
             );
         }
         memory::fits(&mut draft, gpu, &weights.to_string(), weights.needs().memory);
-        speed::on_card(&mut draft, world, gpu);
+        speed::bandwidth(&mut draft, world, gpu);
     }
     match world.moshi_backend {
         Some(true) => {}

@@ -1,6 +1,6 @@
 //! The Python server in Docker.
 
-use super::{draft::Draft, memory, nvidia, python::needs_nvidia, torch};
+use super::{draft::Draft, memory, nvidia, python::needs_nvidia, speed, torch};
 use crate::{
     Basis, ComputeCapability, Docker, DockerState, Gpu, OsFamily, Runtime, Step, Weights, World,
     figures::{GRAPHS_MS, MOSHI_PYTHON},
@@ -19,6 +19,7 @@ pub(super) fn docker(world: &World) -> Draft {
     needs_nvidia(&mut draft, world);
     if let Some(gpu) = gpu {
         memory::fits(&mut draft, gpu, &format!("Moshi in {weights}"), MOSHI_PYTHON);
+        speed::bandwidth(&mut draft, world, gpu);
     }
     match &world.docker {
         None => draft.leaves_open(

@@ -2,7 +2,7 @@
 
 use crate::{
     Basis, Effect, Finding, Reason, Runtime, Step, TimedRun, Verdict, Weights, World,
-    figures::{ENOUGH_FRAMES, FRAME_MS},
+    figures::{ENOUGH_FRAMES, FRAME_MS, ms},
 };
 
 /// Reasons for and against one runtime. Its verdict follows from them.
@@ -51,7 +51,7 @@ impl Draft {
         self.add(Effect::Unknown, Basis::Read, Holds::UntilTimed, code, says.into(), Some(next));
     }
 
-    /// It leaves little room.
+    /// It makes it doubtful.
     pub(super) fn doubts(
         &mut self,
         code: &'static str,
@@ -105,7 +105,7 @@ impl Draft {
         } else {
             Verdict::ShouldWork
         };
-        let tight = has(Effect::Doubts);
+        let doubtful = has(Effect::Doubts);
         let deciding = reasons.first().filter(|reason| reason.effect < Effect::Notes);
         let basis = deciding.map_or(Basis::Read, |reason| reason.basis);
         let told = reasons.iter().filter(|reason| reason.effect <= Effect::Unknown);
@@ -119,7 +119,7 @@ impl Draft {
             device: self.device,
             verdict,
             basis,
-            tight,
+            doubtful,
             reasons,
             next,
         }
@@ -136,21 +136,23 @@ impl Draft {
 
     fn weigh(&mut self, run: &TimedRun) {
         let TimedRun { median_ms, p95_ms, frames, .. } = run;
-        let timed = format!("{frames} frames were timed here: half took less than {median_ms:.0} ms");
+        let timed = format!("{frames} frames were timed here: half took less than {}", ms(*median_ms));
         let (effect, code, says, next) = if *median_ms >= FRAME_MS {
             let says = format!("{timed}, and a conversation leaves {FRAME_MS:.0} for each.");
             let next = Step::new("Use smaller weights, another runtime or a remote host.");
             (Effect::Slows, "timed.slow", says, Some(next))
         } else if *p95_ms >= FRAME_MS {
             let says = format!(
-                "{timed}, but one in twenty took more than {p95_ms:.0}, and a conversation leaves {FRAME_MS:.0}: the \
-                 sound will break up at times."
+                "{timed}, but one in twenty took more than {}, and a conversation leaves {FRAME_MS:.0}: the \
+                 sound will break up at times.",
+                ms(*p95_ms)
             );
             let next = Step::new("Close what else uses this computer and time it again.");
             (Effect::Doubts, "timed.uneven", says, Some(next))
         } else {
+            let p95 = ms(*p95_ms);
             let says = format!(
-                "{timed} and nineteen of twenty less than {p95_ms:.0}, of {FRAME_MS:.0} that there are."
+                "{timed} and nineteen of twenty less than {p95}, of {FRAME_MS:.0} ms that there are."
             );
             (Effect::Proves, "timed.fast", says, None)
         };

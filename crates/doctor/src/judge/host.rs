@@ -156,8 +156,7 @@ fn on_processor(world: &World, weights: Weights) -> Draft {
             "cpu.few-cores",
             format!(
                 "Mimi, which turns sound into codes and back, takes some {MIMI_MS:.0} ms of one core beside the model, \
-                 and there {} {cores}.",
-                if cores == 1 { "is" } else { "are" }
+                 and the processor has {cores}."
             ),
             Basis::Read,
             None,

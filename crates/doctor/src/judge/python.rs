@@ -1,6 +1,6 @@
 //! Kyutai's and NVIDIA's Python servers.
 
-use super::{draft::Draft, memory, notices::disk, nvidia, torch};
+use super::{draft::Draft, memory, notices::disk, nvidia, speed, torch};
 use crate::{
     Api, Basis, ComputeCapability, Flavour, OsFamily, Python, Runtime, Step, Weights, World,
     figures::{
@@ -85,13 +85,17 @@ pub(super) fn needs_nvidia(draft: &mut Draft, world: &World) {
         );
     } else if nvidia(world).is_none() {
         let other = world.gpus.iter().flatten().find(|gpu| gpu.is_discrete());
-        let says = match other {
-            Some(other) => {
-                format!("It computes with CUDA, on NVIDIA cards alone, and not on the {}.", other.name)
-            }
-            None => "It computes with CUDA, on NVIDIA cards alone, and this computer has none.".to_owned(),
+        let (says, next) = match other {
+            Some(other) => (
+                format!("It computes with CUDA, on NVIDIA cards alone, and not on the {}.", other.name),
+                "Use myca host if it can use the card, or a remote host.",
+            ),
+            None => (
+                "It computes with CUDA, on NVIDIA cards alone, and this computer has none.".to_owned(),
+                "Use a remote host; typing works meanwhile.",
+            ),
         };
-        draft.stops("gpu.not-nvidia", says, Step::new("Use another runtime or a remote host."));
+        draft.stops("gpu.not-nvidia", says, Step::new(next));
     } else if let Some(gpu) = nvidia(world).filter(|gpu| gpu.has(Api::Cuda) == Some(false)) {
         draft.stops(
             "gpu.no-driver",
@@ -105,6 +109,7 @@ fn card(draft: &mut Draft, world: &World, server: &Server) {
     needs_nvidia(draft, world);
     let Some(gpu) = nvidia(world) else { return on_processor(draft, world) };
     memory::fits(draft, gpu, &format!("{} in {}", server.runtime, server.weights), server.memory);
+    speed::bandwidth(draft, world, gpu);
     if server.runtime == Runtime::MoshiPython
         && gpu.memory_total_bytes.is_some_and(|total| (total as f64) < MOSHI_PYTHON_ASKED * 1e9)
     {
@@ -192,9 +197,15 @@ fn interpreter(world: &World, flavour: Flavour) -> Option<&Python> {
 }
 
 fn installed(draft: &mut Draft, world: &World, server: &Server, interpreter: Option<&Python>) {
-    let package = match server.flavour {
-        Flavour::Kyutai => "pip install -U moshi",
-        Flavour::Nvidia => "pip install ./moshi",
+    let install = match server.flavour {
+        Flavour::Kyutai => Step::with_line(
+            "Install it in an environment of its own, or point the app to where it is.",
+            "pip install -U moshi",
+        ),
+        Flavour::Nvidia => Step::with_line(
+            "Install it from NVIDIA's repository in an environment of its own, or point the app to where it is.",
+            "pip install \"git+https://github.com/NVIDIA/personaplex#subdirectory=moshi\"",
+        ),
     };
     let Some(python) = interpreter else {
         if world.pythons.is_some() {
@@ -224,14 +235,12 @@ fn installed(draft: &mut Draft, world: &World, server: &Server, interpreter: Opt
             draft.stops(
                 "python.other-moshi",
                 format!("{has} is installed in {}, and not {wanted}: both have the same name.", python.path),
-                Step::with_line("Install the other one in an environment of its own.", package),
+                install,
             );
         }
-        None => draft.stops(
-            "python.no-moshi",
-            format!("Moshi is not installed in {}.", python.path),
-            Step::with_line("Install it there, or point the app to where it is.", package),
-        ),
+        None => {
+            draft.stops("python.no-moshi", format!("Moshi is not installed in {}.", python.path), install)
+        }
     }
     let whose = format!("in {}", python.path);
     match &python.torch {

@@ -2,13 +2,21 @@
 
 use super::draft::Draft;
 use crate::{
-    Basis, Gpu, OsFamily, Step, World,
+    Basis, Gpu, Step, World,
     cards::{REAL_TIME, card_of, frames_per_s},
-    figures::{CACHE, FRAME_MS, TIGHT, TIGHT_FLOOR_MS, floor_ms, least_gb_per_s},
+    figures::{CACHE, FRAME_MS, TIGHT, TIGHT_FLOOR_MS, floor_ms, least_gb_per_s, ms},
 };
 
-/// Adds what the bandwidth of a card's memory means, measured if it was, and what another program is known to reach.
+/// Adds what the bandwidth of a card's memory means, and what another program with the same weights is known to reach.
 pub(super) fn on_card(draft: &mut Draft, world: &World, gpu: &Gpu) {
+    bandwidth(draft, world, gpu);
+    if let Some((time, system)) = card_of(&gpu.name).and_then(|card| card.published_ms(world.os.family)) {
+        published(draft, time, system);
+    }
+}
+
+/// Adds what the bandwidth of a card's memory means, measured if it was.
+pub(super) fn bandwidth(draft: &mut Draft, world: &World, gpu: &Gpu) {
     let card = card_of(&gpu.name);
     let measured = world.measured.gpus.iter().find(|measured| measured.gpu == gpu.name);
     if let Some(measured) = measured {
@@ -25,11 +33,8 @@ pub(super) fn on_card(draft: &mut Draft, world: &World, gpu: &Gpu) {
                 draft.weights()
             ),
             Basis::Read,
-            Some(Step::new("Measure it.")),
+            Some(Step::new("Time it before you rely on it.")),
         );
-    }
-    if let Some((ms, system)) = card.and_then(|card| card.published_ms(world.os.family)) {
-        published(draft, ms, system, world.os.family);
     }
 }
 
@@ -38,8 +43,10 @@ pub(super) fn floor(draft: &mut Draft, gb_per_s: f64, basis: Basis, whence: &str
     let streamed = draft.weights().needs().streamed;
     let (empty, full) = (floor_ms(streamed, gb_per_s), floor_ms(streamed + CACHE, gb_per_s));
     let says = format!(
-        "Reading {streamed} GB of weights for each frame takes at least {empty:.1} ms at {gb_per_s:.0} GB/s \
-         ({whence}), {full:.1} ms with a full cache"
+        "Reading {streamed} GB of weights for each frame takes at least {} at {gb_per_s:.0} GB/s ({whence}), {} with a \
+         full cache",
+        ms(empty),
+        ms(full)
     );
     if empty >= FRAME_MS {
         let least = least_gb_per_s(streamed);
@@ -58,18 +65,17 @@ pub(super) fn floor(draft: &mut Draft, gb_per_s: f64, basis: Basis, whence: &str
     }
 }
 
-/// Adds what moshi.cpp is published to reach with the smallest weights on such a card.
-fn published(draft: &mut Draft, ms: f64, system: &str, os: Option<OsFamily>) {
+/// Adds what moshi.cpp is published to reach on such a card, in ms for a frame. Larger weights reach no more.
+fn published(draft: &mut Draft, time: f64, system: &str) {
     let says = format!(
         "moshi.cpp, another program for the same weights, is published at {:.1} frames a second on such a card under \
          {system}; a conversation takes {REAL_TIME}.",
-        frames_per_s(ms)
+        frames_per_s(time)
     );
-    debug_assert!(os.is_some() || system == "Linux", "the figure for Windows is for Windows");
-    if ms >= FRAME_MS {
+    if time >= FRAME_MS {
         let next = Step::new("Time it here before you rely on it, or use a remote host.");
         draft.slows("speed.published", says, Basis::Read, next);
-    } else if ms > TIGHT * FRAME_MS {
+    } else if time > TIGHT * FRAME_MS {
         let next = Step::new("Time it here before you rely on it.");
         draft.doubts("speed.published", says, Basis::Read, Some(next));
     } else {

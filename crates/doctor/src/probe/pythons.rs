@@ -31,9 +31,10 @@ pub(super) struct Found {
 pub(super) async fn read(place: &Surroundings, given: &[PathBuf], limit: Duration) -> Result<Found, String> {
     let mut paths: Vec<(PathBuf, bool)> = given.iter().map(|path| (path.clone(), true)).collect();
     for name in ["python3", "python"] {
-        // Both are mostly the same, and then one is enough.
-        if let Some(path) = place.find(name).filter(|path| !paths.iter().any(|(known, _)| same(known, path)))
-        {
+        // In one folder both are the same.
+        let is_known =
+            |path: &Path| paths.iter().any(|(known, _)| interpreter(known).parent() == path.parent());
+        if let Some(path) = place.find(name).filter(|path| !is_known(path)) {
             paths.push((path, false));
         }
     }
@@ -174,12 +175,4 @@ fn interpreter(path: &Path) -> PathBuf {
         return path.to_owned();
     }
     path.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
-}
-
-fn same(one: &Path, other: &Path) -> bool {
-    match (interpreter(one).canonicalize(), other.canonicalize()) {
-        // A virtual environment's interpreter is often a link to the system's, and yet another one.
-        (Ok(left), Ok(right)) => left == right && one.parent() == other.parent(),
-        _ => one == other,
-    }
 }
