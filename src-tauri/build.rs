@@ -10,6 +10,7 @@ use std::{env, fs, io};
 const COMMANDS: &[&str] = &[
     "snapshot",
     "subscribe",
+    "next_events",
     "talk",
     "stop",
     "set_muted",

@@ -114,9 +114,8 @@ fn an_app_that_is_killed_leaves_no_moshi_behind() {
 fn the_doctor_says_what_this_computer_cannot_do_and_why() {
     let app = App::open(&[]);
     app.click("settings-open");
-    app.click("section-doctor");
     app.click("doctor-run");
-    app.driver.find(&format!("{}[data-phase=done]", by("doctor")));
+    app.driver.find(&format!("{}[data-phase=done]", by("doctor-work")));
     let summary = app.driver.wait_for_text(&by("doctor-summary"), |text| text.len() > 40);
     assert!(summary.contains("host"), "it names a way that is left: {summary}");
     app.close();

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::alignment::{assert_heard_well, say_and_listen, sounding};
-use common::app::{App, ESCAPE, TAB, by};
+use common::app::{App, ESCAPE, by};
 use common::patiently;
 use common::recording::Recording;
 use common::server::{Server, tiny_model};
@@ -41,10 +41,9 @@ fn a_person_sets_a_host_and_talks_with_it_by_voice_and_hand() {
     app.wait_for_light("moshi", "off");
 
     app.click("settings-open");
-    let address = app.driver.find_usable(&by("host-address"));
-    address.clear();
-    address.type_text(&server.url());
-    app.driver.press(TAB);
+    app.click("host-add");
+    app.driver.find_usable(&by("host-address")).type_text(&server.url());
+    app.click("host-save");
     let host = format!("127.0.0.1:{}", server.port());
     app.driver.wait_for_text("aside.status .address", |shown| shown == host);
     app.click("settings-close");
@@ -143,10 +142,9 @@ fn what_cannot_be_called_is_said_in_a_sentence() {
 
     // An address that is none stays in its field, with the reason beside it.
     app.click("settings-open");
-    let address = app.driver.find_usable(&by("host-address"));
-    address.clear();
-    address.type_text("ftp://somewhere");
-    app.driver.press(TAB);
+    app.click("host-add");
+    app.driver.find_usable(&by("host-address")).type_text("ftp://somewhere");
+    app.click("host-save");
     app.driver.find("[data-code='host.bad_address']");
     app.driver.press(ESCAPE);
     app.close();

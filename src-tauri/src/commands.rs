@@ -1,10 +1,12 @@
 //! What the window may ask. Each command hands the wish on and translates nothing but the answer.
 
+use std::sync::Arc;
+
 use tauri::State;
-use tauri::ipc::Channel;
 use window::view::{ExportFormat, HistoryPage, HostDraft, MemoryPage, Problem, Snapshot, UiEvent};
 use window::{SettingsPatch, Window};
 
+use crate::events::Events;
 use crate::marks;
 
 type Answer<T = ()> = Result<T, Problem>;
@@ -16,9 +18,21 @@ pub(crate) async fn snapshot(window: State<'_, Window>) -> Answer<Snapshot> {
     snapshot
 }
 
+/// The answer is the number of the subscription.
 #[tauri::command]
-pub(crate) async fn subscribe(window: State<'_, Window>, on_events: Channel<Vec<UiEvent>>) -> Answer {
-    window.subscribe(Box::new(move |events| on_events.send(events).is_ok())).await
+pub(crate) async fn subscribe(window: State<'_, Window>, events: State<'_, Arc<Events>>) -> Answer<u64> {
+    let (subscription, sink) = events.subscribe();
+    window.subscribe(sink).await?;
+    Ok(subscription)
+}
+
+/// Waits for events of a subscription.
+#[tauri::command]
+pub(crate) async fn next_events(
+    events: State<'_, Arc<Events>>,
+    subscription: u64,
+) -> Answer<Vec<UiEvent>> {
+    events.next(subscription).await
 }
 
 #[tauri::command]

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod end;
+mod events;
 mod marks;
 mod webview;
 
@@ -20,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 use window::{Options, PlaceOptions, Window};
 
 use crate::args::Args;
+use crate::events::Events;
 
 /// Threads for what waits: the network, timers, the window's wishes. Sound has threads of its own.
 const WORKERS: usize = 2;
@@ -55,10 +57,12 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     }
     let app = tauri::Builder::default()
         .manage(window.clone())
+        .manage(Arc::new(Events::default()))
         .setup(|app| Ok(end::when_asked(app.handle())?))
         .invoke_handler(tauri::generate_handler![
             commands::snapshot,
             commands::subscribe,
+            commands::next_events,
             commands::talk,
             commands::stop,
             commands::set_muted,

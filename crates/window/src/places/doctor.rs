@@ -17,6 +17,8 @@ use crate::view::{self, Basis, DoctorFact, DoctorPhase, DoctorRow};
 
 /// How long it may take altogether: it reads for 2 s and measures for 20, and starts and ends.
 const LIMIT: Duration = Duration::from_secs(40);
+/// The longest line that is taken, in bytes: that of a world with many cards and repositories.
+const LONGEST_WORLD: usize = 1 << 20;
 /// How long it may take to end when it is not wanted any more.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -110,6 +112,8 @@ impl Look {
             .arguments(["doctor", "--events"])
             .argument("--models-folder")
             .argument(&self.models)
+            // A world is one.
+            .longest_line(LONGEST_WORLD)
             // It ends when this does.
             .piped();
         for (option, value) in [("--python", &self.local.python), ("--moshi-backend", &self.local.backend)] {
