@@ -22,7 +22,7 @@ fn of(folder: &Path) -> io::Result<u64> {
 fn of(folder: &Path) -> io::Result<u64> {
     use sysinfo::{DiskRefreshKind, Disks};
     let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage());
-    let on = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    let on = disks.list().iter().filter(|disk| folder.starts_with(disk.mount_point()));
     let nearest = on.max_by_key(|disk| disk.mount_point().as_os_str().len());
     nearest.map(sysinfo::Disk::available_space).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
