@@ -21,8 +21,9 @@ fn of(folder: &Path) -> io::Result<u64> {
 #[cfg(windows)]
 fn of(folder: &Path) -> io::Result<u64> {
     use sysinfo::{DiskRefreshKind, Disks};
-    let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage());
-    let on = disks.list().iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage())
+        .map_err(io::Error::other)?;
+    let on = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
     let nearest = on.max_by_key(|disk| disk.mount_point().as_os_str().len());
     nearest.map(sysinfo::Disk::available_space).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
