@@ -1,5 +1,6 @@
 //! What happens to a local Moshi, decided without doing anything: an input and the time go in, an effect comes out.
 
+mod starting;
 #[cfg(test)]
 mod tests;
 
@@ -7,22 +8,15 @@ use std::time::{Duration, Instant};
 
 use hosts::Local;
 
-use crate::{Failure, Progress, Stage, State, probe::Instead, sign::Sign};
+use self::starting::Starting;
+use crate::{Failure, Progress, State, probe::Instead, sign::Sign};
 
 /// How long after its end a runtime is started again: after the first end, the second, and the last.
 const BACKOFF: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 /// The time in which it is started again as often as that and not more.
 const WINDOW: Duration = Duration::from_secs(300);
-/// How long after an answer its port is asked again.
-const ASK: Duration = Duration::from_millis(500);
-/// How long something that is no Moshi may answer at its port.
-const WRONG: Duration = Duration::from_secs(20);
-/// After how long without any sign a start is called stalled.
-const STALLED: Duration = Duration::from_secs(180);
 /// How long before the end of a runtime that was ready the line may be that explains the end.
 const RECENT: Duration = Duration::from_secs(10);
-/// Files below this many bytes are here before anybody could read of them.
-const SMALL: u64 = 1_000_000;
 
 /// What comes to the machine.
 #[derive(Debug)]
@@ -276,140 +270,4 @@ impl Machine {
             _ => None,
         }
     }
-}
-
-/// A start under way.
-#[derive(Debug)]
-struct Starting {
-    stage: Stage,
-    since: Instant,
-    progress: Option<Progress>,
-    /// How much of its cache had come when it was last looked.
-    grown: u64,
-    /// When it last gave a sign.
-    sign: Instant,
-    stalled: bool,
-    /// Why it may have stalled, if it has.
-    quiet: Option<Failure>,
-    port: Option<u16>,
-    /// When its port is asked next, once it has one and is not being asked.
-    ask: Instant,
-    asking: bool,
-    /// Since when something else answers at its port.
-    wrong: Option<Instant>,
-    known: Option<Known>,
-}
-
-impl Starting {
-    fn new(now: Instant) -> Self {
-        Self {
-            stage: Stage::Preparing,
-            since: now,
-            progress: None,
-            grown: 0,
-            sign: now,
-            stalled: false,
-            quiet: None,
-            port: None,
-            ask: now,
-            asking: false,
-            wrong: None,
-            known: None,
-        }
-    }
-
-    fn state(&self) -> State {
-        let Self { stage, since, progress, .. } = *self;
-        let why = || self.quiet.clone().unwrap_or_else(stalled);
-        State::Starting { stage, since, progress, stalled: self.stalled.then(why) }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let asks = (self.port.is_some() && !self.asking).then_some(self.ask);
-        let stalls = (!self.stalled).then(|| self.sign + STALLED);
-        asks.into_iter().chain(stalls).min()
-    }
-
-    fn told(&mut self, told: Input, now: Instant) {
-        match told {
-            Input::Pulling(progress) => {
-                self.enter(Stage::Pulling, now);
-                self.has(progress, now);
-            }
-            Input::Launched { port } => {
-                self.enter(Stage::Started, now);
-                (self.port, self.ask) = (Some(port), now);
-            }
-            Input::Sign(Sign::Stage(stage)) => self.enter(stage, now),
-            Input::Sign(Sign::Listens(port)) => {
-                self.enter(Stage::Answering, now);
-                (self.port, self.ask) = (port.or(self.port), now);
-            }
-            Input::Sign(Sign::Progress(progress)) => match progress.of {
-                Some(of) if of < SMALL => {}
-                Some(of) if of <= progress.bytes => self.progress = None,
-                _ => self.has(progress, now),
-            },
-            Input::Grown(bytes) if bytes > self.grown => {
-                self.grown = bytes;
-                // A runtime that says itself how much is to come knows better.
-                if self.progress.is_none_or(|progress| progress.of.is_none()) {
-                    self.has(Progress { bytes, of: None }, now);
-                }
-            }
-            Input::Grown(_) => self.progress = self.progress.filter(|progress| progress.of.is_some()),
-            _ => {}
-        }
-    }
-
-    fn enter(&mut self, stage: Stage, now: Instant) {
-        if self.stage != stage {
-            (self.stage, self.since, self.progress) = (stage, now, None);
-        }
-        self.lives(now);
-    }
-
-    fn has(&mut self, progress: Progress, now: Instant) {
-        if self.progress != Some(progress) {
-            self.progress = Some(progress);
-            self.lives(now);
-        }
-    }
-
-    fn lives(&mut self, now: Instant) {
-        (self.sign, self.stalled, self.quiet) = (now, false, None);
-    }
-
-    fn tick(&mut self, now: Instant) -> Option<Effect> {
-        self.stalled |= now.duration_since(self.sign) >= STALLED;
-        let port = self.port.filter(|_| !self.asking && now >= self.ask)?;
-        self.asking = true;
-        Some(Effect::Ask { port })
-    }
-
-    /// Takes note that Moshi does not answer. The reason to give up, if it has been something else for too long.
-    fn no_moshi(&mut self, instead: Instead, now: Instant) -> Option<Failure> {
-        (self.asking, self.ask) = (false, now + ASK);
-        let Some(what) = instead else {
-            self.wrong = None;
-            return None;
-        };
-        let since = *self.wrong.get_or_insert(now);
-        (now.duration_since(since) >= WRONG).then(|| {
-            Failure::new(
-                "runtime.not_moshi",
-                format!("Its port is open, and no Moshi answers there. {what}"),
-                "See in its last lines what it is, and choose another program or port.",
-            )
-        })
-    }
-}
-
-fn stalled() -> Failure {
-    Failure::new(
-        "runtime.stalled",
-        "It has said nothing for three minutes.",
-        "See in its last lines what it was at. Give it more time where the model is large and the disk slow, or else end \
-         it and start it again.",
-    )
 }

@@ -1,4 +1,5 @@
-//! What the tests start in the place of Python, `moshi-backend` and `myca`.
+//! What the tests start in the place of Python, `moshi-backend` and `myca`. With `guard` before its arguments it is the
+//! guard of a program.
 //!
 //! It does what the file `scenario` in its folder says, a line at a time. A line of three dashes ends what the first start
 //! does; the last part is for all starts that follow. It writes the number of its process into the file `starts`.
@@ -29,7 +30,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Command, exit},
+    process::{Command, ExitCode, exit},
     thread,
 };
 
@@ -38,10 +39,15 @@ const MOSHI: &str = "HTTP/1.1 400 Bad Request\r\nServer: Python/3.12 aiohttp/3.1
                      No WebSocket UPGRADE hdr: None\n Can \"Upgrade\" only to \"WebSocket\".";
 const PAGE: &str = "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n";
 
-fn main() {
+fn main() -> ExitCode {
+    let first = env::args().nth(1);
+    if first.as_deref() == Some("guard") {
+        return process::guard::run(env::args_os().skip(2));
+    }
     let scenario = fs::read_to_string("scenario").unwrap();
-    if env::args().nth(1).as_deref() == Some("-c") {
-        return check(&scenario);
+    if first.as_deref() == Some("-c") {
+        check(&scenario);
+        return ExitCode::SUCCESS;
     }
     note("starts", std::process::id());
     let starts = fs::read_to_string("starts").unwrap().lines().count();

@@ -168,18 +168,25 @@ async fn a_flood_of_lines_hinders_nothing_and_the_last_ones_are_kept() {
     moshi.stop().await;
 }
 
+async fn is_no_moshi(scenario: &str, words: &str) {
+    let place = Place::new(scenario);
+    let moshi = place.moshi();
+    let mut status = moshi.status();
+    moshi.start(anywhere(place.kyutai()), None).await;
+    let why = until_failed(&mut status).await;
+    assert_eq!(why.code, "runtime.not_moshi");
+    assert!(why.what.contains(words), "{}", why.what);
+    assert!(!runs(place.starts()[0]));
+}
+
 #[tokio::test]
-async fn an_open_port_that_never_speaks_moshi_is_a_failure() {
-    for (scenario, words) in [("page\n", "no Moshi at this path"), ("open\n", "does not answer")] {
-        let place = Place::new(scenario);
-        let moshi = place.moshi();
-        let mut status = moshi.status();
-        moshi.start(anywhere(place.kyutai()), None).await;
-        let why = until_failed(&mut status).await;
-        assert_eq!(why.code, "runtime.not_moshi");
-        assert!(why.what.contains(words), "{}", why.what);
-        assert!(!runs(place.starts()[0]));
-    }
+async fn an_open_port_that_never_answers_is_a_failure() {
+    is_no_moshi("open\n", "does not answer").await;
+}
+
+#[tokio::test]
+async fn an_open_port_with_something_else_behind_it_is_a_failure() {
+    is_no_moshi("page\n", "no Moshi at this path").await;
 }
 
 #[tokio::test]

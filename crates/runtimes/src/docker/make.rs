@@ -26,7 +26,6 @@ unset token
 server=$!
 trap 'kill -TERM "$server" 2>/dev/null' TERM INT
 { cat <&3 >/dev/null; kill -TERM "$server"; sleep 5; kill -KILL "$server"; } 2>/dev/null &
-watch=$!
 exec 3<&-
 wait "$server"
 status=$?
@@ -34,7 +33,6 @@ while kill -0 "$server" 2>/dev/null; do
   wait "$server"
   status=$?
 done
-kill "$watch" 2>/dev/null
 exit "$status"
 "#;
 

@@ -1,6 +1,10 @@
 use process::Exit;
 
-use super::*;
+use super::{
+    starting::{ASK, STALLED, WRONG},
+    *,
+};
+use crate::Stage;
 
 /// A machine and a clock that goes as it is told.
 struct Bench {

@@ -17,21 +17,21 @@ use tokio::{
 
 /// What happens to containers, and what there is before them.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Images that are here.
-    pub images: Vec<String>,
+    pub(crate) images: Vec<String>,
     /// Whether the image can be downloaded.
-    pub pulls: bool,
+    pub(crate) pulls: bool,
     /// What the daemon says instead of starting a container: status and words. One for each start; then they start.
-    pub refusals: Vec<(u16, String)>,
+    pub(crate) refusals: Vec<(u16, String)>,
     /// What each container prints.
-    pub prints: Vec<String>,
+    pub(crate) prints: Vec<String>,
     /// With which code and whether for want of memory each container ends after that; none: it serves until it is stopped.
-    pub ends: Option<(i64, bool)>,
+    pub(crate) ends: Option<(i64, bool)>,
     /// What `GET /info` tells.
-    pub info: Value,
+    pub(crate) info: Value,
     /// Containers that an earlier app left behind: id and state.
-    pub left: Vec<(String, &'static str)>,
+    pub(crate) left: Vec<(String, &'static str)>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,10 +53,10 @@ struct State {
 }
 
 #[derive(Debug, Clone)]
-pub struct Daemon(Arc<Mutex<State>>);
+pub(crate) struct Daemon(Arc<Mutex<State>>);
 
 impl Daemon {
-    pub fn at(socket: &Path, plan: Plan) -> Self {
+    pub(crate) fn at(socket: &Path, plan: Plan) -> Self {
         let listener = UnixListener::bind(socket).unwrap();
         let daemon = Self(Arc::new(Mutex::new(State {
             plan,
@@ -80,19 +80,19 @@ impl Daemon {
         look(&mut self.0.lock().unwrap())
     }
 
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.with(|state| state.requests.clone())
     }
 
-    pub fn created(&self) -> Vec<Value> {
+    pub(crate) fn created(&self) -> Vec<Value> {
         self.with(|state| state.created.clone())
     }
 
-    pub fn removed(&self) -> Vec<String> {
+    pub(crate) fn removed(&self) -> Vec<String> {
         self.with(|state| state.removed.clone())
     }
 
-    pub fn first_lines(&self) -> Vec<String> {
+    pub(crate) fn first_lines(&self) -> Vec<String> {
         self.with(|state| state.first_lines.clone())
     }
 
@@ -120,8 +120,9 @@ impl Daemon {
             Some(rest) => {
                 let (version, path) = rest.split_once('/').unwrap();
                 if version != "47" {
-                    let words =
-                        format!("client version 1.{version} is too new. Maximum supported API version is 1.47");
+                    let words = format!(
+                        "client version 1.{version} is too new. Maximum supported API version is 1.47"
+                    );
                     return answer(&mut stream, 400, &json!({ "message": words })).await;
                 }
                 path
@@ -284,7 +285,7 @@ impl Daemon {
     }
 
     /// Ends a container, as it may by itself.
-    pub fn end(&self, id: &str, code: i64, out_of_memory: bool) {
+    pub(crate) fn end(&self, id: &str, code: i64, out_of_memory: bool) {
         self.with(|state| {
             state.running[id].0.send_if_modified(|fate| {
                 let first = fate.exit.is_none();

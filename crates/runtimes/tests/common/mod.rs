@@ -1,7 +1,7 @@
 //! A place where a runtime is played by the stand-in, or by a daemon of Docker that is played itself.
 #![allow(dead_code, reason = "each test has its own use for it")]
 
-pub mod daemon;
+pub(crate) mod daemon;
 
 use std::{
     fs,
@@ -10,20 +10,20 @@ use std::{
     time::Duration,
 };
 
-use runtimes::{Chosen, Failure, LocalMoshi, Port, Stage, State, Status, Surroundings, Torch, What};
+use runtimes::{Chosen, Failure, Guard, LocalMoshi, Port, Stage, State, Status, Surroundings, Torch, What};
 use tempfile::TempDir;
 use tokio::{sync::watch, time::timeout};
 
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(90);
 
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
     /// A Python whose server does what the scenario says.
-    pub fn new(scenario: &str) -> Self {
+    pub(crate) fn new(scenario: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for inner in ["code", "data/myca_host", "data/moshi_backend"] {
             let inner = folder.path().join(inner);
@@ -33,14 +33,14 @@ impl Place {
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn here(&self) -> Surroundings {
+    pub(crate) fn here(&self) -> Surroundings {
         Surroundings {
             myca: stand_in(),
-            guard: None,
+            guard: Some(Guard::new(stand_in(), ["guard"])),
             folder: self.path("data"),
             logs: self.path("logs"),
             cache: None,
@@ -48,11 +48,11 @@ impl Place {
         }
     }
 
-    pub fn moshi(&self) -> LocalMoshi {
+    pub(crate) fn moshi(&self) -> LocalMoshi {
         LocalMoshi::new(self.here())
     }
 
-    pub fn kyutai(&self) -> What {
+    pub(crate) fn kyutai(&self) -> What {
         What::PythonMoshi {
             interpreter: stand_in(),
             code: Some(self.path("code")),
@@ -63,20 +63,20 @@ impl Place {
     }
 
     /// The processes that were started, in their order.
-    pub fn starts(&self) -> Vec<u32> {
+    pub(crate) fn starts(&self) -> Vec<u32> {
         numbers(&self.path("code/starts"))
     }
 
-    pub fn grandchildren(&self) -> Vec<u32> {
+    pub(crate) fn grandchildren(&self) -> Vec<u32> {
         numbers(&self.path("code/grandchildren"))
     }
 
-    pub fn log(&self, name: &str) -> String {
+    pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(self.path("logs").join(name)).unwrap()
     }
 }
 
-pub fn stand_in() -> PathBuf {
+pub(crate) fn stand_in() -> PathBuf {
     env!("CARGO_BIN_EXE_runtimes-stand-in").into()
 }
 
@@ -85,43 +85,46 @@ fn numbers(file: &Path) -> Vec<u32> {
 }
 
 /// What was chosen, at any port.
-pub fn anywhere(what: What) -> Chosen {
+pub(crate) fn anywhere(what: What) -> Chosen {
     Chosen { what, port: Port { wanted: 0, fixed: false } }
 }
 
 /// What was chosen, at a port.
-pub fn at(what: What, wanted: u16, fixed: bool) -> Chosen {
+pub(crate) fn at(what: What, wanted: u16, fixed: bool) -> Chosen {
     Chosen { what, port: Port { wanted, fixed } }
 }
 
 /// A port with somebody at it.
-pub fn taken() -> (TcpListener, u16) {
+pub(crate) fn taken() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
 }
 
-pub fn runs(process: u32) -> bool {
+pub(crate) fn runs(process: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // One that has ended is there until somebody has asked how.
     state.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
 }
 
 /// Waits until the state is as it should be.
-pub async fn until(status: &mut watch::Receiver<Status>, mut is: impl FnMut(&State) -> bool) -> Status {
+pub(crate) async fn until(
+    status: &mut watch::Receiver<Status>,
+    mut is: impl FnMut(&State) -> bool,
+) -> Status {
     let found = timeout(LIMIT, status.wait_for(|status| is(&status.state))).await;
     let found = found.ok().map(|status| status.unwrap().clone());
     found.unwrap_or_else(|| panic!("it stays {:?}", status.borrow()))
 }
 
-pub async fn until_ready(status: &mut watch::Receiver<Status>) -> Status {
+pub(crate) async fn until_ready(status: &mut watch::Receiver<Status>) -> Status {
     let is = |state: &State| matches!(state, State::Ready { .. } | State::Failed { .. });
     let found = until(status, is).await;
     assert!(matches!(found.state, State::Ready { .. }), "{found:?}");
     found
 }
 
-pub async fn until_failed(status: &mut watch::Receiver<Status>) -> Failure {
+pub(crate) async fn until_failed(status: &mut watch::Receiver<Status>) -> Failure {
     let is = |state: &State| matches!(state, State::Failed { .. } | State::Ready { .. });
     match until(status, is).await.state {
         State::Failed { why } => why,
@@ -129,14 +132,14 @@ pub async fn until_failed(status: &mut watch::Receiver<Status>) -> Failure {
     }
 }
 
-pub async fn until_waiting(status: &mut watch::Receiver<Status>) -> Failure {
+pub(crate) async fn until_waiting(status: &mut watch::Receiver<Status>) -> Failure {
     match until(status, |state| matches!(state, State::Waiting { .. } | State::Failed { .. })).await.state {
         State::Waiting { why, .. } => why,
         other => panic!("{other:?}"),
     }
 }
 
-pub fn stage(state: &State) -> Option<Stage> {
+pub(crate) fn stage(state: &State) -> Option<Stage> {
     match state {
         State::Starting { stage, .. } => Some(*stage),
         _ => None,
