@@ -182,7 +182,7 @@ fn report(world: &World, timed: Option<&Timed>, as_json: bool) -> ExitCode {
     let report = judge(world);
     if !as_json {
         out(format_args!("{}", report.to_text()));
-        if let Some(sentence) = timed.and_then(Timed::without_verdict) {
+        if let Some(sentence) = timed.and_then(|timed| timed.without_verdict(&report)) {
             out(format_args!("\n{sentence}\n"));
         }
         return ExitCode::SUCCESS;

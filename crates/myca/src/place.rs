@@ -13,7 +13,7 @@ use store::Paths;
 const LONGEST: u64 = 1 << 20;
 
 /// Where models are.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Place {
     /// The folder of models; without it the one of MYCA Voice
     #[arg(long, value_name = "FOLDER")]

@@ -8,6 +8,7 @@
 
 #[path = "../../engine/tests/client/mod.rs"]
 mod client;
+mod program;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
@@ -145,6 +146,23 @@ async fn a_tiny_model_answers() {
     assert!(heard.pcm.iter().any(|sample| sample.abs() > 0.05), "sound");
     let text = String::from_utf8(heard.text).unwrap();
     assert!(text.split_whitespace().count() > 5, "words: {text:?}");
+}
+
+#[tokio::test]
+async fn a_model_is_named_by_its_id_and_stays_while_it_is_in_use() {
+    let home = program::Home::new();
+    let folder = home.tiny(false);
+    home.prints(&["model", "import", folder.to_str().unwrap()]);
+    let mut command = home.command(&["host", "--model", "local-tiny", "--port", "0", "--json"]);
+    command.current_dir(home.path().join("data"));
+    let host = Running::from(command);
+    let (code, health) = http(host.port, "GET /health", "").await;
+    assert_eq!((code, health.contains("\"model\":\"tiny\"")), (200, true), "{health}");
+    home.refuses(&["model", "delete", "local-tiny", "--yes"], 1, "local-tiny is in use");
+    drop(host);
+    home.prints(&["model", "delete", "local-tiny", "--yes"]);
+    let missing = "moshiko-candle-q8 is not on this computer. Get it with `myca model download";
+    home.refuses(&["host", "--model", "moshiko-candle-q8"], 4, missing);
 }
 
 #[cfg(unix)]

@@ -62,7 +62,7 @@ impl Child {
             journal.note(&format!("{} starts as process {id}", spec.program().display()));
         }
         let input = child.stdin.take();
-        let output = Arc::new(Output::new(spec.secrets, journal));
+        let output = Arc::new(Output::new(spec.secrets, spec.longest_line, journal));
         let mut readers = JoinSet::new();
         if let Some(stream) = child.stdout.take() {
             let output = Arc::clone(&output);

@@ -12,8 +12,8 @@ use tokio::{
 
 use crate::{Exit, LogFile, log::Journal};
 
-/// The longest line that is kept, in bytes. The rest of a longer one is left out.
-const LONGEST: usize = 4 << 10;
+/// The longest line that is kept unless somebody wants longer ones, in bytes. The rest of a longer one is left out.
+pub(crate) const LONGEST: usize = 4 << 10;
 /// How many of the last lines are kept.
 const KEPT: usize = 200;
 /// How many lines wait for whoever follows.
@@ -44,6 +44,8 @@ pub struct Line {
 #[derive(Debug)]
 pub struct Output {
     secrets: Vec<String>,
+    /// The longest line that is kept, in bytes.
+    longest: usize,
     state: Mutex<State>,
 }
 
@@ -56,10 +58,10 @@ struct State {
 }
 
 impl Output {
-    pub(crate) fn new(secrets: Vec<String>, journal: Option<Journal>) -> Self {
+    pub(crate) fn new(secrets: Vec<String>, longest: usize, journal: Option<Journal>) -> Self {
         let following = Some(broadcast::Sender::new(WAITING));
         let state = State { last: VecDeque::with_capacity(KEPT), following, journal };
-        Self { secrets, state: Mutex::new(state) }
+        Self { secrets, longest, state: Mutex::new(state) }
     }
 
     /// The output of something that is no child of ours, without these secrets, and written to a log as well. A log that
@@ -70,7 +72,7 @@ impl Output {
         let journal = opened
             .inspect_err(|error| tracing::warn!(%error, "the log of a container cannot be opened"))
             .ok();
-        Self::new(secrets, journal.map(|(journal, _)| journal))
+        Self::new(secrets, LONGEST, journal.map(|(journal, _)| journal))
     }
 
     /// The last lines that were printed, 200 at most, the newest at the end.
@@ -102,7 +104,7 @@ impl Output {
     /// Reads a stream until it ends.
     pub async fn read(&self, mut stream: impl AsyncRead + Unpin, source: Source) {
         let longest = self.secrets.iter().map(String::len).max().unwrap_or_default();
-        let mut cutter = Cutter::new(LONGEST + longest);
+        let mut cutter = Cutter::new(self.longest + longest);
         let mut bytes = vec![0; 8 << 10];
         // An error is the end as well: the other side is gone.
         while let Ok(count @ 1..) = stream.read(&mut bytes).await {
@@ -116,9 +118,9 @@ impl Output {
         for secret in &self.secrets {
             text = text.replace(secret, "[secret]");
         }
-        if text.len() > LONGEST {
+        if text.len() > self.longest {
             cut = true;
-            text.truncate(text.floor_char_boundary(LONGEST));
+            text.truncate(text.floor_char_boundary(self.longest));
         }
         if text.trim().is_empty() {
             return;
@@ -228,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_what_stands_between_their_ends() {
-        let output = Output::new(Vec::new(), None);
+        let output = Output::new(Vec::new(), LONGEST, None);
         read(&output, b"one\r\n\n  \ntwo\rthree \xff\x1b[1;31mred\x1b[0m\x1b]0;title\x07!\tend").await;
         let texts: Vec<String> = output.tail().into_iter().map(|line| line.text).collect();
         assert_eq!(texts, ["one", "two", "three \u{fffd}red! end"]);
@@ -236,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_end_is_cut_and_the_next_one_is_whole() {
-        let output = Output::new(Vec::new(), None);
+        let output = Output::new(Vec::new(), LONGEST, None);
         read(&output, &[vec![b'x'; 1 << 20], b"\nnext\n".to_vec()].concat()).await;
         let lines = output.tail();
         assert_eq!((lines[0].text.len(), lines[0].cut), (LONGEST, true));
@@ -244,8 +246,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_program_that_answers_in_long_lines_is_heard_out() {
+        let output = Output::new(Vec::new(), 1 << 20, None);
+        read(&output, &[vec![b'x'; 1 << 20], b"\n".to_vec()].concat()).await;
+        assert_eq!((output.tail()[0].text.len(), output.tail()[0].cut), (1 << 20, false));
+    }
+
+    #[tokio::test]
     async fn secrets_are_taken_out_also_where_a_line_is_cut() {
-        let output = Output::new(vec!["hush-hush".into()], None);
+        let output = Output::new(vec!["hush-hush".into()], LONGEST, None);
         read(&output, b"got hush-hush!\n").await;
         read(&output, &[vec![b'x'; LONGEST - 4], b"hush-hush\n".to_vec()].concat()).await;
         let lines = output.tail();
@@ -255,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_flood_the_last_lines_are_kept_and_who_follows_learns_what_was_lost() {
-        let output = Output::new(Vec::new(), None);
+        let output = Output::new(Vec::new(), LONGEST, None);
         let (before, mut following) = output.follow();
         assert!(before.is_empty());
         let flood: Vec<u8> = (0..5000).flat_map(|number| format!("{number}\n").into_bytes()).collect();

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{Guard, LogFile, StartError, find::find_in};
+use crate::{Guard, LogFile, StartError, find::find_in, output::LONGEST};
 
 /// A program to start, and how. Nothing goes through a shell.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub struct Spec {
     /// A name without a value is taken out of what the child inherits.
     environment: Vec<(OsString, Option<OsString>)>,
     pub(crate) secrets: Vec<String>,
+    pub(crate) longest_line: usize,
     folder: Option<PathBuf>,
     input: bool,
     pub(crate) log: Option<LogFile>,
@@ -32,6 +33,7 @@ impl Spec {
             arguments: Vec::new(),
             environment: Vec::new(),
             secrets: Vec::new(),
+            longest_line: LONGEST,
             folder: None,
             input: false,
             log: None,
@@ -76,6 +78,13 @@ impl Spec {
         if !value.is_empty() {
             self.secrets.push(value);
         }
+        self
+    }
+
+    /// The same with longer lines than 4 KiB kept, up to so many bytes: for programs that answer in one line.
+    #[must_use]
+    pub fn longest_line(mut self, bytes: usize) -> Self {
+        self.longest_line = bytes;
         self
     }
 

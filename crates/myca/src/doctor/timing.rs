@@ -2,13 +2,14 @@
 
 use std::{env, path::Path, time::Duration};
 
-use ::doctor::{Ram, Runtime, TimedRun, Weights, World};
+use ::doctor::{Ram, Report, Runtime, TimedRun, Weights, World};
 use engine::{LEAST_FRAMES, MOST_FRAMES};
 use models::Examined;
 use process::{Child, Line, Source, Spec};
 use serde::Serialize;
 use tokio::{
     sync::broadcast::error::RecvError,
+    task::spawn_blocking,
     time::{Instant, timeout_at},
 };
 
@@ -47,16 +48,19 @@ impl Timed {
         })
     }
 
-    /// The figures in a sentence, where no verdict has them.
-    pub(super) fn without_verdict(&self) -> Option<String> {
+    /// The figures in sentences, where no verdict has them.
+    pub(super) fn without_verdict(&self, report: &Report) -> Option<String> {
         let Self { model, counts_as, frames, median_ms, p95_ms } = self;
-        counts_as.is_none().then(|| {
-            format!(
-                "{frames} frames of {} were timed: half took less than {median_ms:.1} ms and nineteen of twenty less \
-                 than {p95_ms:.1}. It is smaller than Moshi 7B, so that this says nothing of any model above.",
-                line(model)
-            )
-        })
+        let why = match counts_as {
+            Some(weights) if report.finding(Runtime::HostCpu, *weights).is_some() => return None,
+            Some(_) => "The table has no line for weights of its form",
+            None => "It is smaller than Moshi 7B",
+        };
+        Some(format!(
+            "{frames} frames of {} were timed: half took less than {median_ms:.1} ms and nineteen of twenty less than \
+             {p95_ms:.1}.\n{why}, so that this says nothing of any model above.",
+            line(model)
+        ))
     }
 }
 
@@ -85,7 +89,14 @@ pub(super) async fn time(
     let begin = Instant::now();
     let deadline = begin + limit;
     show.progress(Phase::Timing, "loading the model", 0, MOST_FRAMES as usize);
-    let Known { found, counts_as, memory_bytes } = know(named, place)?;
+    let known = {
+        let (named, place) = (named.to_owned(), place.clone());
+        spawn_blocking(move || know(&named, &place))
+    };
+    let Known { found, counts_as, memory_bytes } = match timeout_at(deadline, known).await {
+        Ok(known) => known.map_err(|error| error.to_string())??,
+        Err(_) => return Err(too_slow(None, limit)),
+    };
     let available = ram.available_bytes.unwrap_or(u64::MAX);
     if memory_bytes > available {
         let gb = |bytes: u64| bytes as f64 / 1e9;
@@ -169,6 +180,8 @@ fn too_slow(timed: Option<u32>, limit: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ::doctor::judge;
+
     use super::*;
 
     fn timed(counts_as: Option<Weights>) -> Timed {
@@ -182,7 +195,7 @@ mod tests {
         add(&mut world, &timed);
         let run = &world.measured.runs[0];
         assert_eq!((run.runtime, run.weights, run.frames), (Runtime::HostCpu, Weights::Q4, 125));
-        assert_eq!(timed.without_verdict(), None);
+        assert_eq!(timed.without_verdict(&judge(&world)), None);
     }
 
     #[test]
@@ -191,7 +204,7 @@ mod tests {
         let timed = timed(None);
         add(&mut world, &timed);
         assert_eq!(world, World::default());
-        let sentence = timed.without_verdict().unwrap();
+        let sentence = timed.without_verdict(&judge(&world)).unwrap();
         assert!(
             sentence.starts_with("125 frames of m\u{fffd} were timed: half took less than 61.2 ms"),
             "{sentence}"

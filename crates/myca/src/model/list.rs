@@ -3,7 +3,7 @@
 use models::{Catalogue, Kept, Model, Origin, State};
 use serde_json::{Value, json};
 
-use super::words::{runtimes, size, state};
+use super::words::{runs_with, size, state};
 use crate::{
     place::Place,
     print::{line, out},
@@ -66,9 +66,9 @@ fn paragraph(model: &Model, here: &[&Kept]) -> String {
     let credit = line(&model.licence.credit);
     let page = model.page();
     let needs = size(model.memory);
-    let runs = runtimes(&model.runtimes);
+    let runs = runs_with(&model.runtimes);
     format!(
-        "\n{}  {bytes}, {place}\n    {name}: {what}\n    Runs with {runs}; takes {needs} of memory.\n    {licence}, {credit}; {page}\n",
+        "\n{}  {bytes}, {place}\n    {name}: {what}\n    {runs}; takes {needs} of memory.\n    {licence}, {credit}; {page}\n",
         model.id
     )
 }

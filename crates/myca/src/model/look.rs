@@ -6,7 +6,7 @@ use engine::Outline;
 use models::{Examined, Format, Runtime};
 use serde_json::{Value, json};
 
-use super::words::{kind, runtimes, size, weights};
+use super::words::{kind, runs_with, size, weights};
 use crate::{
     place::Place,
     print::{line, out},
@@ -91,8 +91,6 @@ impl OnHost {
     }
 
     fn sentence(&self, examined: &Examined) -> String {
-        let others: Vec<_> =
-            examined.runtimes.iter().copied().filter(|runtime| *runtime != Runtime::MycaHost).collect();
         match self {
             Self::Loads(outline) => {
                 let smaller = if outline.full_size { "" } else { " It is smaller than Moshi 7B." };
@@ -102,7 +100,7 @@ impl OnHost {
                 )
             }
             Self::Refused(error) => format!("myca host cannot load it. {}", line(&error.to_string())),
-            Self::No => format!("myca host cannot run it; what runs it: {}.", runtimes(&others)),
+            Self::No => format!("myca host cannot load it. {}.", runs_with(&examined.runtimes)),
         }
     }
 }

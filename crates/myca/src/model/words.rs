@@ -38,7 +38,8 @@ pub(super) fn weights(weights: Weights) -> &'static str {
     }
 }
 
-pub(super) fn runtimes(runtimes: &[Runtime]) -> String {
+/// What runs a model, as the beginning of a sentence.
+pub(super) fn runs_with(runtimes: &[Runtime]) -> String {
     let name = |runtime: &Runtime| match runtime {
         Runtime::MycaHost => "myca host",
         Runtime::PythonMoshi => "Python moshi.server",
@@ -47,9 +48,9 @@ pub(super) fn runtimes(runtimes: &[Runtime]) -> String {
         Runtime::Docker => "Docker",
     };
     if runtimes.is_empty() {
-        return "nothing yet".to_owned();
+        return "Nothing runs it yet".to_owned();
     }
-    runtimes.iter().map(name).collect::<Vec<_>>().join(", ")
+    format!("Runs with {}", runtimes.iter().map(name).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether a model can be used, and where it is.
