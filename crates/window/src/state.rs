@@ -64,6 +64,8 @@ pub(crate) enum Change {
     MasToken(bool),
     /// A test of the host of that id, as it stands.
     HostCheck(String, HostCheck),
+    /// What was found of the host of that id says nothing about it any more.
+    HostMoved(String),
     /// Whether a token is kept for the host of that id.
     HostToken(String, bool),
     /// The local Moshi, as it stands.
@@ -201,6 +203,10 @@ impl State {
             }
             Change::HostCheck(id, check) => {
                 self.hosts.checked(id, check);
+                self.show_hosts(&mut events);
+            }
+            Change::HostMoved(id) => {
+                self.hosts.moved(&id);
                 self.show_hosts(&mut events);
             }
             Change::HostToken(id, is_kept) => {

@@ -330,6 +330,7 @@ impl Task {
         let written = self.keep(&settings);
         self.step(Change::Settings(settings));
         if elsewhere {
+            self.step(Change::HostMoved(id.clone()));
             self.places.forget_host(id.clone());
         }
         written.map(|()| id)

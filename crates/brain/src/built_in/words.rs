@@ -48,6 +48,7 @@ impl<'a> Words<'a> {
             "i'd" => &["i", "would"],
             "let's" | "lets" => &["let", "us"],
             "don't" | "dont" => &["do", "not"],
+            "doesn't" | "doesnt" => &["does", "not"],
             "ok" => &["okay"],
             word => &[word],
         };

@@ -20,7 +20,7 @@ pub(super) fn fits(model: &models::Model, known: Option<&Known>) -> (Fits, Strin
         return (Fits::Unknown, "The doctor knows nothing that runs it.".into());
     };
     let fits = match best.verdict {
-        Verdict::Works | Verdict::ShouldWork if best.tight => Fits::Barely,
+        Verdict::Works | Verdict::ShouldWork if best.doubtful => Fits::Barely,
         Verdict::Works | Verdict::ShouldWork => Fits::Yes,
         Verdict::Unknown => Fits::Unknown,
         Verdict::TooSlow => Fits::Barely,

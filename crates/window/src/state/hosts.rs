@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use store::{HostProfile, Measured};
+use store::HostProfile;
 
 use super::{Line, LogLevel, LogSource, State, host_list};
 use crate::{
@@ -22,6 +22,10 @@ impl KnownOfHosts {
         self.checks.insert(id, check);
     }
 
+    pub(super) fn moved(&mut self, id: &str) {
+        self.checks.remove(id);
+    }
+
     pub(super) fn token(&mut self, id: String, is_kept: bool) {
         if is_kept {
             self.tokens.insert(id);
@@ -31,9 +35,6 @@ impl KnownOfHosts {
     }
 
     fn profile(&self, host: &HostProfile) -> view::HostProfile {
-        // The settings forget the last test where it says nothing about the host any more.
-        let under_way =
-            self.checks.get(&host.id).filter(|check| check.running || belongs(check, host.measured.as_ref()));
         view::HostProfile {
             id: host.id.clone(),
             name: host.name.clone(),
@@ -42,14 +43,9 @@ impl KnownOfHosts {
             plain: host.plain,
             pin: host.pin.clone(),
             token: self.tokens.contains(&host.id),
-            check: under_way.cloned().or_else(|| host.measured.as_ref().map(of_measured)),
+            check: self.checks.get(&host.id).cloned().or_else(|| host.measured.as_ref().map(of_measured)),
         }
     }
-}
-
-/// Whether a test that has ended is the one that was kept, or found something that is not kept.
-fn belongs(check: &HostCheck, kept: Option<&Measured>) -> bool {
-    kept.is_none_or(|kept| kept.at_ms == check.at_ms)
 }
 
 impl State {

@@ -278,7 +278,7 @@ fn a_notice_replaces_the_one_about_the_same_thing_and_goes_when_it_is_over() {
     assert_eq!(words, ["two"]);
     step(&mut state, saving(None), 4_000);
     assert_eq!(state.snapshot().notices, []);
-    step(&mut state, Change::Notice("settings", NoticeLevel::Warning, full("broken")), 5_000);
+    step(&mut state, Change::Notice("settings", Some((NoticeLevel::Warning, full("broken")))), 5_000);
     step(&mut state, Change::Dismissed("settings".into()), 6_000);
     assert_eq!(state.snapshot().notices, []);
     assert_eq!(step(&mut state, Change::Dismissed("settings".into()), 7_000), [], "twice is no news");
