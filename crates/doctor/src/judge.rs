@@ -21,7 +21,7 @@ pub fn judge(world: &World) -> Report {
     findings.push(backend::moshi_backend(world));
     findings.push(container::docker(world));
     let findings: Vec<_> = findings.into_iter().map(|draft| draft.finish(world)).collect();
-    let recommendations = advice::recommendations(world, &findings);
+    let recommendations = advice::recommendations(&findings);
     Report {
         summary: advice::summary(world, &findings),
         recommendations,

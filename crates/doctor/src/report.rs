@@ -115,7 +115,7 @@ impl fmt::Display for Runtime {
             Self::HostGpu => "myca host, GPU",
             Self::HostCpu => "myca host, processor",
             Self::MoshiPython => "Python moshi.server",
-            Self::MoshiPythonQ8 => "Python moshi.server, q8",
+            Self::MoshiPythonQ8 => "Python, bitsandbytes",
             Self::Personaplex => "NVIDIA PersonaPlex",
             Self::MoshiBackend => "moshi-backend",
             Self::Docker => "Docker, Python server",

@@ -9,9 +9,8 @@ use crate::{
 const NAMED: usize = 3;
 
 /// The ways to a conversation, the best first.
-pub(super) fn recommendations(world: &World, findings: &[Finding]) -> Vec<Recommendation> {
-    let mut all: Vec<Recommendation> =
-        usable(findings).into_iter().take(NAMED).map(|finding| run(world, finding)).collect();
+pub(super) fn recommendations(findings: &[Finding]) -> Vec<Recommendation> {
+    let mut all: Vec<Recommendation> = usable(findings).into_iter().take(NAMED).map(run).collect();
     all.push(Recommendation {
         choice: Choice::RemoteHost,
         says: if all.is_empty() {
@@ -48,8 +47,8 @@ fn usable(findings: &[Finding]) -> Vec<&Finding> {
     usable
 }
 
-fn run(world: &World, finding: &Finding) -> Recommendation {
-    let name = name(world, finding);
+fn run(finding: &Finding) -> Recommendation {
+    let name = name(finding);
     let certainty = match (finding.verdict, finding.doubtful) {
         (Verdict::Works, _) => "it was timed and keeps up",
         (_, false) => "it should keep up; time it before you rely on it",
@@ -65,21 +64,23 @@ fn run(world: &World, finding: &Finding) -> Recommendation {
     }
 }
 
-fn name(world: &World, finding: &Finding) -> String {
+fn name(finding: &Finding) -> String {
     let device = match (&finding.device, finding.runtime) {
         (Some(device), _) => format!(" on the {device}"),
-        (None, Runtime::HostCpu) => {
-            world.cpu.name.as_ref().map(|cpu| format!(" ({cpu})")).unwrap_or_default()
-        }
+        (None, Runtime::HostCpu) => " on the processor".to_owned(),
         (None, _) => String::new(),
     };
-    format!("{} with {}{device}", finding.runtime, finding.weights)
+    let program = match finding.runtime {
+        Runtime::HostGpu | Runtime::HostCpu => "myca host".to_owned(),
+        other => other.to_string(),
+    };
+    format!("{program} with {}{device}", finding.weights)
 }
 
 /// The whole in a few sentences.
 pub(super) fn summary(world: &World, findings: &[Finding]) -> String {
     if let Some(best) = usable(findings).first() {
-        let name = name(world, best);
+        let name = name(best);
         return match best.verdict {
             Verdict::Works => format!("This computer runs Moshi: {name} was timed here and keeps up."),
             _ if best.doubtful => {

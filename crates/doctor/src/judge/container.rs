@@ -18,7 +18,7 @@ pub(super) fn docker(world: &World) -> Draft {
     let mut draft = Draft::new(Runtime::Docker, weights, gpu.map(|gpu| gpu.name.as_str()));
     needs_nvidia(&mut draft, world);
     if let Some(gpu) = gpu {
-        memory::fits(&mut draft, gpu, &format!("Moshi in {weights}"), MOSHI_PYTHON);
+        memory::fits(&mut draft, gpu, "It", MOSHI_PYTHON);
         speed::bandwidth(&mut draft, world, gpu);
     }
     match &world.docker {

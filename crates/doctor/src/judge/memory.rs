@@ -68,23 +68,23 @@ fn taken(draft: &mut Draft, gpu: &Gpu, what: &str, needed: f64, free: u64, total
         format!("{what} needs {needed:.1} GB on the card, and only {} of {} are free", gb(free), gb(total));
     let mut holders: Vec<_> = gpu.held_by.iter().collect();
     holders.sort_by_key(|holder| std::cmp::Reverse(holder.bytes));
-    let named: Vec<String> = holders
+    let named: Vec<&str> = holders.iter().take(NAMED).map(|holder| holder.program.as_str()).collect();
+    let holding: Vec<String> = holders
         .iter()
         .take(NAMED)
-        .map(|holder| match holder.bytes {
-            Some(bytes) => format!("{} holds {}", holder.program, gb(bytes)),
-            None => format!("{} uses the card", holder.program),
-        })
+        .filter_map(|holder| Some(format!("{} holds {}", holder.program, gb(holder.bytes?))))
         .collect();
-    let (says, next) = match holders.first() {
-        Some(first) => (
-            format!("{says}: {}.", named.join(", ")),
-            format!("Close {}, or whatever else frees {lacking:.1} GB.", first.program),
-        ),
-        None => (
-            format!("{says}; the driver does not tell which program holds the rest."),
-            format!("Close programs that draw or compute on the card, until {lacking:.1} GB more are free."),
-        ),
+    let who = match (holding.is_empty(), named.is_empty()) {
+        (false, _) => format!(": {}", holding.join(", ")),
+        (true, false) => format!("; programs that use the card are {}", named.join(", ")),
+        (true, true) => "; the driver does not tell which programs hold the rest".to_owned(),
     };
+    let next = match named.first() {
+        Some(first) => format!("Close {first}, or whatever else frees {lacking:.1} GB."),
+        None => {
+            format!("Close programs that draw or compute on the card, until {lacking:.1} GB more are free.")
+        }
+    };
+    let says = format!("{says}{who}.");
     draft.stops("memory.taken", says, Step::new(next));
 }

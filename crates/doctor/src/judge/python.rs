@@ -108,7 +108,7 @@ pub(super) fn needs_nvidia(draft: &mut Draft, world: &World) {
 fn card(draft: &mut Draft, world: &World, server: &Server) {
     needs_nvidia(draft, world);
     let Some(gpu) = nvidia(world) else { return on_processor(draft, world) };
-    memory::fits(draft, gpu, &format!("{} in {}", server.runtime, server.weights), server.memory);
+    memory::fits(draft, gpu, "It", server.memory);
     speed::bandwidth(draft, world, gpu);
     if server.runtime == Runtime::MoshiPython
         && gpu.memory_total_bytes.is_some_and(|total| (total as f64) < MOSHI_PYTHON_ASKED * 1e9)
@@ -239,7 +239,7 @@ fn installed(draft: &mut Draft, world: &World, server: &Server, interpreter: Opt
             );
         }
         None => {
-            draft.stops("python.no-moshi", format!("Moshi is not installed in {}.", python.path), install)
+            draft.stops("python.no-moshi", format!("Moshi is not installed in {}.", python.path), install);
         }
     }
     let whose = format!("in {}", python.path);

@@ -32,6 +32,6 @@ fn free(folder: &Path) -> Option<u64> {
     use sysinfo::{DiskRefreshKind, Disks};
 
     let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage()).ok()?;
-    let around = disks.list().iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    let around = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
     around.max_by_key(|disk| disk.mount_point().components().count()).map(sysinfo::Disk::available_space)
 }
