@@ -18,6 +18,7 @@ pub(super) fn places(words: &Words<'_>, plain: &[&str]) -> Option<Intent> {
         | ["what", "can", "this" | "my", "computer" | "machine", "run" | "do"]
         | ["can", "this" | "my", "computer" | "machine", "run", "moshi" | "personaplex" | "it"]
         | ["why", "does", "moshi", "not", "start" | "run" | "work"]
+        | ["why", "does", "not", "moshi", "start" | "run" | "work"]
         | ["what", "is", "wrong", "with", "moshi"] => tool("diagnose"),
         ["list" | "show", "hosts"]
         | ["list" | "show", "the" | "my" | "all" | "me", .., "hosts"]
