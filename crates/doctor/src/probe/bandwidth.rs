@@ -17,7 +17,7 @@ use crate::Ram;
 const USUAL: u64 = 1 << 30;
 
 /// How often the memory is read, at most.
-const PASSES: usize = 9;
+const PASSES: usize = 24;
 
 /// What is read in one go, in words of 8 bytes: a line of the cache.
 const LANES: usize = 8;
