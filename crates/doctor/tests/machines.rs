@@ -281,6 +281,9 @@ fn a_build_for_the_processor_alone_promises_nothing_on_a_card() {
         says(report.of(HostGpu, Q4), "memory.fits").contains("6.4 GB"),
         "what it would take is said all the same"
     );
+    let summary = &report.summary;
+    assert!(summary.contains("cannot use its NVIDIA GeForce RTX 4080 (17.2 GB) yet"), "{summary}");
+    assert!(summary.contains("95 ms or more for each 80 ms of conversation after four minutes"), "{summary}");
     for recommendation in &report.recommendations {
         assert!(
             !matches!(recommendation.choice, Choice::Run { runtime: HostGpu, .. }),

@@ -2,7 +2,7 @@
 
 use crate::{
     Choice, Effect, Finding, GpuKind, Recommendation, Runtime, Verdict, Weights, World,
-    figures::{FRAME_MS, floor_ms, gb, ms},
+    figures::{CACHE, FRAME_MS, floor_ms, gb, ms},
 };
 
 /// How many ways on this computer are named.
@@ -125,7 +125,7 @@ fn card(world: &World, findings: &[Finding]) -> Option<String> {
         return Some(reason.says.clone());
     }
     let memory = gpu.memory_total_bytes.map(|total| format!(" ({})", gb(total))).unwrap_or_default();
-    Some(format!("It has a {}{memory}, which this version of myca host cannot use yet.", gpu.name))
+    Some(format!("This version of myca host cannot use its {}{memory} yet.", gpu.name))
 }
 
 /// What is wrong with its processor.
@@ -141,11 +141,20 @@ fn processor(world: &World, findings: &[Finding]) -> Option<String> {
         ("timed.slow", Some(run), _) => {
             format!("Its processor took {} for each {FRAME_MS:.0} ms of conversation.", ms(run.median_ms))
         }
-        ("speed.floor", _, Some(gb_per_s)) => format!(
-            "Its processor would take {} or more for each {FRAME_MS:.0} ms of conversation, because it reads only \
-             {gb_per_s:.0} GB of memory a second, as measured.",
-            ms(floor_ms(Weights::Q4.needs().streamed, gb_per_s))
-        ),
+        ("speed.floor", _, Some(gb_per_s)) => {
+            let streamed = Weights::Q4.needs().streamed;
+            let empty = floor_ms(streamed, gb_per_s);
+            let (time, when) = if empty >= FRAME_MS {
+                (empty, "")
+            } else {
+                (floor_ms(streamed + CACHE, gb_per_s), " after four minutes")
+            };
+            format!(
+                "Its processor would take {} or more for each {FRAME_MS:.0} ms of conversation{when}, because it reads \
+                 only {gb_per_s:.0} GB of memory a second, as measured.",
+                ms(time)
+            )
+        }
         _ => reason.says.clone(),
     })
 }
