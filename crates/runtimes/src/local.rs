@@ -140,8 +140,9 @@ impl Keeper {
                 () = until(deadline) => Some(Input::Tick),
             };
             if let Some(input) = input {
-                let effect = self.machine.step(input, Instant::now());
-                effect.map(|effect| self.act(effect));
+                if let Some(effect) = self.machine.step(input, Instant::now()) {
+                    self.act(effect);
+                }
             }
             self.publish();
         }

@@ -94,11 +94,12 @@ pub(super) fn body(container: &Container, by_cdi: bool) -> ContainerCreateBody {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::time::Duration;
 
-    use process::{Child, Exit, Spec};
+    use process::{Child, Exit, Source, Spec};
     use tokio::io::AsyncWriteExt;
 
     use super::*;
@@ -109,8 +110,10 @@ mod tests {
         Child::start(spec.unset("HF_TOKEN").piped()).await.unwrap()
     }
 
+    /// What the server printed. The shell may say on standard error what became of the rest.
     fn printed(child: &Child) -> Vec<String> {
-        child.tail().into_iter().map(|line| line.text).collect()
+        let lines = child.tail().into_iter().filter(|line| line.source == Source::Output);
+        lines.map(|line| line.text).collect()
     }
 
     #[tokio::test]

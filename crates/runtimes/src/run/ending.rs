@@ -79,7 +79,7 @@ mod tests {
         assert_eq!((ended.why.lines.len(), ended.why.lines[19].as_str()), (20, "99"));
 
         let sentence = line(Source::Error, "The model at /m has no config.json. Download it again.");
-        let ended = explain(RuntimeKind::MycaHost, Exit::Code(4), &[sentence.clone()]);
+        let ended = explain(RuntimeKind::MycaHost, Exit::Code(4), std::slice::from_ref(&sentence));
         assert_eq!((ended.why.what, ended.hopeless), (sentence.text, true));
         assert!(explain(RuntimeKind::MycaHost, Exit::Code(4), &[]).why.what.contains("exit code 4"));
     }

@@ -1,6 +1,5 @@
 //! A daemon of Docker on a socket, as far as this crate asks it: version 1.47 of its API, with the answers and words of
 //! Docker 27. Containers are played: what they print and how they end is told by a [`Plan`].
-#![allow(dead_code, reason = "each test has its own use for it")]
 
 use std::{
     collections::HashMap,
@@ -132,7 +131,7 @@ impl Daemon {
         let parts: Vec<&str> = path.split('/').collect();
         match (method, &parts[..]) {
             ("GET", ["version"]) => {
-                answer(&mut stream, 200, &json!({ "ApiVersion": "1.47", "Version": "27.5.1" })).await
+                answer(&mut stream, 200, &json!({ "ApiVersion": "1.47", "Version": "27.5.1" })).await;
             }
             ("GET", ["info"]) => {
                 let info = self.with(|state| state.plan.info.clone());

@@ -1,4 +1,5 @@
 //! A place where a runtime is played by the stand-in, or by a daemon of Docker that is played itself.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 #![allow(dead_code, reason = "each test has its own use for it")]
 
 pub(crate) mod daemon;
