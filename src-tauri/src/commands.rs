@@ -28,10 +28,7 @@ pub(crate) async fn subscribe(window: State<'_, Window>, events: State<'_, Arc<E
 
 /// Waits for events of a subscription.
 #[tauri::command]
-pub(crate) async fn next_events(
-    events: State<'_, Arc<Events>>,
-    subscription: u64,
-) -> Answer<Vec<UiEvent>> {
+pub(crate) async fn next_events(events: State<'_, Arc<Events>>, subscription: u64) -> Answer<Vec<UiEvent>> {
     events.next(subscription).await
 }
 
