@@ -1,6 +1,6 @@
 //! `myca guard` as the program that it is. What it ends is tested with the crate that does it.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
 
 mod program;
 
