@@ -139,10 +139,10 @@ impl Keeper {
                 }
                 () = until(deadline) => Some(Input::Tick),
             };
-            if let Some(input) = input {
-                if let Some(effect) = self.machine.step(input, Instant::now()) {
-                    self.act(effect);
-                }
+            if let Some(input) = input
+                && let Some(effect) = self.machine.step(input, Instant::now())
+            {
+                self.act(effect);
             }
             self.publish();
         }

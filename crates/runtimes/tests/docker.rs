@@ -177,13 +177,13 @@ async fn whoever_drops_the_handle_ends_the_container() {
 
 #[tokio::test]
 async fn what_an_app_that_was_killed_left_behind_is_removed() {
-    let left = vec![("old1".to_owned(), "exited"), ("old2".to_owned(), "running")];
+    let left = ["exited", "running", "created"].map(|state| (format!("old-{state}"), state)).into();
     let (place, daemon) = place(Plan { left, ..plan() });
     let moshi = place.moshi();
     let mut status = moshi.status();
     moshi.start(anywhere(image()), None).await;
     until_ready(&mut status).await;
-    assert_eq!(daemon.removed(), ["old1"], "one that runs has an app that lives");
+    assert_eq!(daemon.removed(), ["old-exited", "old-created"], "one that runs has an app that lives");
     let list = daemon.requests().into_iter().find(|request| request.contains("/containers/json")).unwrap();
     assert!(list.contains("ai.mycosoft.myca-voice"), "of ours alone: {list}");
     moshi.stop().await;

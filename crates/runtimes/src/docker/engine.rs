@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     env,
     pin::{Pin, pin},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bollard::{
@@ -30,6 +30,8 @@ const LIMIT: u64 = 60;
 const GRACE: i32 = 5;
 /// How long a container whose streams have ended may take to end.
 const ENDS: Duration = Duration::from_secs(10);
+/// After how many seconds a container that was made and has not begun never will.
+const BEGINS: u64 = 600;
 /// The label of our containers.
 pub(super) const LABEL: &str = "ai.mycosoft.myca-voice";
 
@@ -92,14 +94,22 @@ impl Engine {
         Ok(created.id)
     }
 
-    /// Removes our containers that ended, and whose app did not live to remove them. Those that run have an app: they end
-    /// with it.
+    /// Removes our containers that ended, or never began, and whose app did not live to remove them. Those that run have
+    /// an app: they end with it.
     async fn sweep(&self) -> Result<(), Told> {
-        let filters = HashMap::from([("label", vec![LABEL]), ("status", vec!["exited", "dead"])]);
+        let filters = HashMap::from([("label", vec![LABEL]), ("status", vec!["created", "exited", "dead"])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         for container in self.docker.list_containers(Some(options)).await? {
-            let running = matches!(container.state, Some(ContainerSummaryStateEnum::RUNNING));
-            if let Some(id) = container.id.filter(|_| !running) {
+            let age =
+                now.saturating_sub(container.created.and_then(|at| u64::try_from(at).ok()).unwrap_or(now));
+            let left = match container.state {
+                Some(ContainerSummaryStateEnum::EXITED | ContainerSummaryStateEnum::DEAD) => true,
+                // Another app may be about to start it.
+                Some(ContainerSummaryStateEnum::CREATED) => age > BEGINS,
+                _ => false,
+            };
+            if let Some(id) = container.id.filter(|_| left) {
                 self.remove(&id).await;
             }
         }
