@@ -125,7 +125,8 @@ mod tests {
         assert_eq!(printed(&child), ["token=hush-1 arguments="]);
 
         let child = run("env | grep -c ^HF_TOKEN=").await;
-        child.input().unwrap().write_all(b"\n").await.unwrap();
+        let mut input = child.input().unwrap();
+        input.write_all(b"\n").await.unwrap();
         child.wait().await;
         assert_eq!(printed(&child), ["0"], "no token, no variable");
     }
