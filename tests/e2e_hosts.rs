@@ -33,6 +33,7 @@ fn home() -> TempDir {
         place: HostPlace::ThisComputer,
         pin: None,
         plain: false,
+        token: false,
         measured: None,
     };
     settings.set(Settings { hosts: vec![host], host: Some("here".into()), ..Settings::default() }).unwrap();

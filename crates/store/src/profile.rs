@@ -53,6 +53,9 @@ pub struct HostProfile {
     /// Whether words and sound may go there unencrypted, though it is not on this computer.
     #[serde(default)]
     pub plain: bool,
+    /// Whether a token is kept for it. The keyring is asked for none otherwise: it may be locked, or not answer.
+    #[serde(default)]
+    pub token: bool,
     /// What its last test found.
     #[serde(default)]
     pub measured: Option<Measured>,

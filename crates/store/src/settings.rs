@@ -55,6 +55,8 @@ pub struct Settings {
     pub local: LocalSetup,
     /// Where models are downloaded from. Empty: Hugging Face.
     pub model_endpoint: String,
+    /// Whether a token for it is kept. The keyring is asked for none otherwise.
+    pub hub_token: bool,
     /// Whether the first screen was left.
     pub welcomed: bool,
     /// How long to wait for the host's handshake, in seconds.
@@ -88,6 +90,7 @@ impl Default for Settings {
             use_next_host: true,
             local: LocalSetup::default(),
             model_endpoint: String::new(),
+            hub_token: false,
             welcomed: false,
             handshake_limit_s: 240,
             persona: String::new(),
@@ -208,6 +211,7 @@ fn known(raw: &Map<String, Value>) -> Settings {
         use_next_host: value(raw, "use_next_host", default.use_next_host),
         local: value(raw, "local", default.local),
         model_endpoint: value(raw, "model_endpoint", default.model_endpoint),
+        hub_token: value(raw, "hub_token", default.hub_token),
         welcomed: value(raw, "welcomed", default.welcomed),
         handshake_limit_s: value(raw, "handshake_limit_s", default.handshake_limit_s).clamp(5, 3_600),
         persona: value(raw, "persona", default.persona),
@@ -253,7 +257,7 @@ fn hosts(raw: &Map<String, Value>) -> Vec<HostProfile> {
     };
     let id = FIRST_HOST.to_owned();
     // It was called before without asking whether it may be unencrypted.
-    vec![HostProfile { id, name: address, place, pin: None, plain: true, measured: None }]
+    vec![HostProfile { id, name: address, place, pin: None, plain: true, token: false, measured: None }]
 }
 
 #[cfg(test)]
@@ -277,6 +281,7 @@ mod tests {
             place,
             pin: None,
             plain: false,
+            token: false,
             measured: None,
         };
         let settings =

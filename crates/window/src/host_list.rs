@@ -27,6 +27,8 @@ pub(crate) enum HostChange {
     Choose(String),
     /// The one certificate to trust, or those that the system trusts.
     Pin(String, Option<String>),
+    /// Whether a token is kept for it.
+    Token(String, bool),
 }
 
 /// What a change led to.
@@ -66,7 +68,12 @@ pub(crate) fn change(before: &Settings, change: HostChange) -> Result<Changed, P
             *known = if elsewhere {
                 fresh
             } else {
-                HostProfile { pin: known.pin.take(), measured: known.measured.take(), ..fresh }
+                HostProfile {
+                    pin: known.pin.take(),
+                    token: known.token,
+                    measured: known.measured.take(),
+                    ..fresh
+                }
             };
             id
         }
@@ -95,6 +102,10 @@ pub(crate) fn change(before: &Settings, change: HostChange) -> Result<Changed, P
             host.measured = None;
             id
         }
+        HostChange::Token(id, is_kept) => {
+            find(&mut settings, &id)?.token = is_kept;
+            id
+        }
     };
     Ok(Changed { settings, id, elsewhere })
 }
@@ -118,6 +129,7 @@ pub(crate) fn with_host_for_this_run(mut settings: Settings, address: String) ->
         pin: None,
         // It was named on purpose, for once.
         plain: true,
+        token: false,
         measured: None,
     };
     settings.hosts.insert(0, host);
@@ -191,6 +203,7 @@ fn profile(id: String, draft: HostDraft) -> Result<HostProfile, Problem> {
         place,
         pin: None,
         plain: draft.plain,
+        token: false,
         measured: None,
     };
     if host.name.chars().count() > LONGEST {

@@ -32,8 +32,6 @@ const NEWS: usize = 64;
 pub(crate) enum News {
     /// A test of the host of that id, as it stands; at its end with what is kept of it.
     Check(String, HostCheck, Option<Measured>),
-    /// Whether a token is kept for the host of that id.
-    HostToken(String, bool),
     /// The local Moshi, as it stands.
     Local(view::Local),
     /// The doctor, as it stands.
@@ -100,24 +98,9 @@ impl Places {
         (places, news)
     }
 
-    /// Looks which hosts have a token, which models are here, and starts Moshi where that is wished.
+    /// Looks which models are here, and starts Moshi where that is wished.
     pub(crate) fn begin(&mut self, settings: &Settings) {
-        if let Some(secrets) = self.secrets.clone() {
-            let ids: Vec<String> = settings.hosts.iter().map(|host| host.id.clone()).collect();
-            let tell = self.tell.clone();
-            tokio::spawn(async move {
-                for id in ids {
-                    let is_kept = matches!(hosts::token_of(secrets.clone(), &id).await, Ok(Some(_)));
-                    let _ = tell.send(News::HostToken(id, is_kept)).await;
-                }
-            });
-        }
-        let (shelf, secrets) = (self.shelf.clone(), self.secrets.clone());
-        let (tell, settings_then) = (self.tell.clone(), settings.clone());
-        tokio::spawn(async move {
-            shelf.token_is_kept(matches!(models::hub_token(secrets).await, Ok(Some(_))));
-            let _ = tell.send(News::Models(shelf.view(&settings_then, None, &HashSet::new()).await)).await;
-        });
+        self.refresh_models(settings);
         if settings.local.with_app {
             self.start_local(settings);
         }
@@ -240,16 +223,15 @@ impl Places {
     }
 
     /// Forgets what was known of a host whose address is another one now, or that is gone: its token must not go there.
-    pub(crate) fn forget_host(&mut self, id: String) {
+    pub(crate) fn forget_host(&mut self, id: String, had_token: bool) {
         self.cancel_check(&id);
-        let (Some(secrets), tell) = (self.secrets.clone(), self.tell.clone()) else { return };
+        let Some(secrets) = self.secrets.clone().filter(|_| had_token) else { return };
         tokio::spawn(async move {
-            let name = SecretName::Host(id.clone());
+            let name = SecretName::Host(id);
             let forgotten = tokio::task::spawn_blocking(move || secrets.delete(&name)).await;
             if let Ok(Err(error)) = forgotten {
                 tracing::warn!(code = error.code(), "the token of a host that is gone could not be deleted");
             }
-            let _ = tell.send(News::HostToken(id, false)).await;
         });
     }
 

@@ -66,8 +66,6 @@ pub(crate) enum Change {
     HostCheck(String, HostCheck),
     /// What was found of the host of that id says nothing about it any more.
     HostMoved(String),
-    /// Whether a token is kept for the host of that id.
-    HostToken(String, bool),
     /// The local Moshi, as it stands.
     Local(Local),
     /// The doctor, as it stands.
@@ -207,10 +205,6 @@ impl State {
             }
             Change::HostMoved(id) => {
                 self.hosts.moved(&id);
-                self.show_hosts(&mut events);
-            }
-            Change::HostToken(id, is_kept) => {
-                self.hosts.token(id, is_kept);
                 self.show_hosts(&mut events);
             }
             Change::Local(local) => self.local(local, now_ms, &mut events),

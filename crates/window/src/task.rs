@@ -326,12 +326,14 @@ impl Task {
     }
 
     fn change_hosts(&mut self, change: HostChange) -> Result<String, Problem> {
-        let Changed { settings, id, elsewhere } = host_list::change(self.state.settings(), change)?;
+        let before = self.state.settings();
+        let Changed { settings, id, elsewhere } = host_list::change(before, change)?;
+        let had_token = before.hosts.iter().any(|host| host.id == id && host.token);
         let written = self.keep(&settings);
         self.step(Change::Settings(settings));
         if elsewhere {
             self.step(Change::HostMoved(id.clone()));
-            self.places.forget_host(id.clone());
+            self.places.forget_host(id.clone(), had_token);
         }
         written.map(|()| id)
     }
@@ -348,7 +350,6 @@ impl Task {
                 }
                 self.step(Change::HostCheck(id, check));
             }
-            places::News::HostToken(id, is_kept) => self.step(Change::HostToken(id, is_kept)),
             places::News::Local(local) => self.step(Change::Local(local)),
             places::News::Doctor(doctor) => {
                 self.waiting.tell_diagnosed(&doctor);
@@ -388,7 +389,6 @@ impl Task {
                     self.step(Change::HostCheck(id, places::check::cancelled()));
                 }
             }
-            PlaceWish::TokenKept(id, is_kept) => self.step(Change::HostToken(id, is_kept)),
             PlaceWish::StartLocal => self.places.start_local(&settings),
             PlaceWish::StopLocal => self.places.stop_local(),
             PlaceWish::LocalLog(answer) => {
@@ -406,6 +406,14 @@ impl Task {
                     (doctor.phase, doctor.since_ms) = (phase, unix_ms());
                     self.step(Change::Doctor(doctor));
                 }
+            }
+            PlaceWish::HubToken(is_kept) => {
+                let settings = Settings { hub_token: is_kept, ..settings };
+                if let Err(problem) = self.keep(&settings) {
+                    tracing::warn!(code = problem.code, "that a token is kept is not kept");
+                }
+                self.places.refresh_models(&settings);
+                self.step(Change::Settings(settings));
             }
             PlaceWish::RefreshModels => self.places.refresh_models(&settings),
             PlaceWish::Download(id) => self.places.download(&settings, id),

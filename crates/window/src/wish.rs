@@ -60,8 +60,6 @@ pub(crate) enum PlaceWish {
     /// The same; the answer is what it found, when it is over.
     CheckToTheEnd(String, Answer<String>),
     CancelCheck(String),
-    /// Whether a token is kept for the host of that id.
-    TokenKept(String, bool),
     StartLocal,
     StopLocal,
     LocalLog(Answer<Vec<String>>),
@@ -70,6 +68,8 @@ pub(crate) enum PlaceWish {
     Diagnose(Answer<String>),
     CancelDoctor,
     RefreshModels,
+    /// Whether a token of Hugging Face is kept.
+    HubToken(bool),
     Download(String),
     PauseDownload(String),
 }
@@ -317,7 +317,7 @@ impl Window {
     pub async fn set_host_token(&self, id: String, token: Option<String>) -> Result<(), view::Problem> {
         let is_kept = token.is_some();
         token::keep_for_host(self.secrets.clone(), id.clone(), token).await?;
-        self.place(PlaceWish::TokenKept(id, is_kept)).await
+        self.host(HostChange::Token(id, is_kept)).await.map(drop)
     }
 
     /// Tests a host. What it finds comes as events.
@@ -401,8 +401,7 @@ impl Window {
     pub async fn set_hub_token(&self, token: Option<String>) -> Result<(), view::Problem> {
         let is_kept = token.is_some();
         token::keep_for_hub(self.secrets.clone(), token).await?;
-        self.shelf.token_is_kept(is_kept);
-        self.refresh_models().await
+        self.place(PlaceWish::HubToken(is_kept)).await
     }
 
     async fn place(&self, wish: PlaceWish) -> Result<(), view::Problem> {

@@ -130,7 +130,15 @@ pub fn moshi(address: &str) -> HostProfile {
 }
 
 pub fn profile(place: HostPlace) -> HostProfile {
-    HostProfile { id: "1".into(), name: "a host".into(), place, pin: None, plain: false, measured: None }
+    HostProfile {
+        id: "1".into(),
+        name: "a host".into(),
+        place,
+        pin: None,
+        plain: false,
+        token: false,
+        measured: None,
+    }
 }
 
 async fn connection(

@@ -18,7 +18,7 @@ pub(super) async fn run(
 ) {
     let (id, at_ms) = (profile.id.clone(), unix_ms());
     let (to_steps, mut steps) = watch::channel(Vec::new());
-    let token = match token(secrets, &id).await {
+    let token = match token(secrets, &profile).await {
         Ok(token) => token,
         Err(problem) => {
             let found = problem.what.clone();
@@ -57,12 +57,10 @@ pub(super) async fn run(
 }
 
 /// The token of a host, where one is kept.
-pub(super) async fn token(secrets: Option<Secrets>, id: &str) -> Result<Option<Token>, Problem> {
-    let Some(secrets) = secrets else { return Ok(None) };
-    match hosts::token_of(secrets, id).await {
+pub(super) async fn token(secrets: Option<Secrets>, host: &HostProfile) -> Result<Option<Token>, Problem> {
+    let Some(secrets) = secrets.filter(|_| host.token) else { return Ok(None) };
+    match hosts::token_of(secrets, &host.id).await {
         Ok(token) => Ok(token),
-        // Without a keyring nothing can have been kept in it.
-        Err(hosts::TokenTrouble::Keyring(store::SecretError::NoKeyring)) => Ok(None),
         Err(error) => Err(Problem::new(
             error.code(),
             format!("The host's token cannot be read: {error}."),

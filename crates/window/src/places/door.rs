@@ -71,7 +71,7 @@ impl Calling {
             local::chosen(&settings.local, &shelf, model)
         });
         let (chosen, held, what) = chosen.await.map_err(|_| broken())??;
-        let token = hub_token(self.secrets.clone()).await?;
+        let token = hub_token(self.secrets.clone(), &self.settings).await?;
         self.in_use.set(what, held);
         let token = token.map(|token| runtimes::Secret::new(token.expose()));
         self.local.start(chosen, token).await;
@@ -159,7 +159,7 @@ impl Calling {
     }
 
     async fn token_of(&self, host: &HostProfile) -> Result<Option<Token>, NoWay> {
-        token(self.secrets.clone(), &host.id).await.map_err(|problem| NoWay { problem, may_pass: false })
+        token(self.secrets.clone(), host).await.map_err(|problem| NoWay { problem, may_pass: false })
     }
 
     fn found(&self, opened: Opened) -> Result<Found, NoWay> {

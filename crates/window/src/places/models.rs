@@ -21,7 +21,6 @@ pub(crate) struct Shelf {
     shelf: models::Shelf,
     /// Empty where the program's own catalogue cannot be read, which a test rules out.
     catalogue: Option<Catalogue>,
-    has_token: watch::Sender<bool>,
 }
 
 impl Shelf {
@@ -30,7 +29,7 @@ impl Shelf {
         let catalogue =
             Catalogue::built_in().inspect_err(|error| tracing::error!(code = error.code(), "{error}")).ok();
         let shelf = models::Shelf::new(options.models.clone(), cache);
-        Self { shelf, catalogue, has_token: watch::channel(false).0 }
+        Self { shelf, catalogue }
     }
 
     fn list(&self) -> Vec<Kept> {
@@ -81,11 +80,19 @@ impl Shelf {
         running: &HashSet<String>,
     ) -> view::Models {
         let (shelf, known, running) = (self.clone(), known.cloned(), running.clone());
-        let endpoint = settings.model_endpoint.clone();
-        spawn_blocking(move || shelf.look(&endpoint, known.as_ref(), &running)).await.unwrap_or_default()
+        let (endpoint, has_token) = (settings.model_endpoint.clone(), settings.hub_token);
+        spawn_blocking(move || shelf.look(&endpoint, has_token, known.as_ref(), &running))
+            .await
+            .unwrap_or_default()
     }
 
-    fn look(&self, endpoint: &str, known: Option<&Known>, running: &HashSet<String>) -> view::Models {
+    fn look(
+        &self,
+        endpoint: &str,
+        has_token: bool,
+        known: Option<&Known>,
+        running: &HashSet<String>,
+    ) -> view::Models {
         let kept = self.list();
         let of_catalogue = self.catalogue.iter().flat_map(Catalogue::models);
         let page = |repo: &str| {
@@ -128,7 +135,7 @@ impl Shelf {
             rows,
             folder: self.shelf.folder().display().to_string(),
             free: models::free(self.shelf.folder()).ok(),
-            token: *self.has_token.borrow(),
+            token: has_token,
         }
     }
 
@@ -152,11 +159,6 @@ impl Shelf {
             Ok(kept.id)
         })
         .await
-    }
-
-    /// Whether a token of Hugging Face is kept.
-    pub(crate) fn token_is_kept(&self, is_kept: bool) {
-        self.has_token.send_replace(is_kept);
     }
 
     async fn beside<T: Send + 'static>(
@@ -344,7 +346,7 @@ impl Work {
         let model = self.shelf.model(&self.id).ok_or_else(|| {
             problem("models.unknown", "There is no such model any more. Look at the list again.")
         })?;
-        let token = hub_token(self.secrets.clone()).await?;
+        let token = hub_token(self.secrets.clone(), &self.settings).await?;
         let token = token.map(|secret| Token::new(secret.expose())).transpose().map_err(|_| {
             problem("models.bad_token", "The kept token of Hugging Face is none. Enter it again.")
         })?;
@@ -365,12 +367,14 @@ fn of_progress(progress: models::Progress) -> Download {
 }
 
 /// The token of Hugging Face, where one is kept.
-pub(super) async fn hub_token(secrets: Option<Secrets>) -> Result<Option<Secret>, Problem> {
-    let Some(secrets) = secrets else { return Ok(None) };
+pub(super) async fn hub_token(
+    secrets: Option<Secrets>,
+    settings: &Settings,
+) -> Result<Option<Secret>, Problem> {
+    let Some(secrets) = secrets.filter(|_| settings.hub_token) else { return Ok(None) };
     let kept = spawn_blocking(move || secrets.get(&SecretName::HuggingFace)).await;
     match kept.unwrap_or_else(|error| Err(SecretError::Failed(error.to_string()))) {
         Ok(token) => Ok(token),
-        Err(SecretError::NoKeyring) => Ok(None),
         Err(error) => Err(problem(
             error.code(),
             &format!("The token of Hugging Face cannot be read: {error}. Unlock the keyring."),

@@ -1,6 +1,6 @@
 //! The hosts and the local Moshi, as they are shown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use store::HostProfile;
 
@@ -14,7 +14,6 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct KnownOfHosts {
     checks: HashMap<String, HostCheck>,
-    tokens: HashSet<String>,
 }
 
 impl KnownOfHosts {
@@ -26,14 +25,6 @@ impl KnownOfHosts {
         self.checks.remove(id);
     }
 
-    pub(super) fn token(&mut self, id: String, is_kept: bool) {
-        if is_kept {
-            self.tokens.insert(id);
-        } else {
-            self.tokens.remove(&id);
-        }
-    }
-
     fn profile(&self, host: &HostProfile) -> view::HostProfile {
         view::HostProfile {
             id: host.id.clone(),
@@ -42,7 +33,7 @@ impl KnownOfHosts {
             shown: host_list::shown(host),
             plain: host.plain,
             pin: host.pin.clone(),
-            token: self.tokens.contains(&host.id),
+            token: host.token,
             check: self.checks.get(&host.id).cloned().or_else(|| host.measured.as_ref().map(of_measured)),
         }
     }
@@ -62,7 +53,6 @@ impl State {
     pub(super) fn show_hosts(&mut self, events: &mut Vec<UiEvent>) {
         let known = |id: &String| self.settings.hosts.iter().any(|host| host.id == *id);
         self.hosts.checks.retain(|id, _| known(id));
-        self.hosts.tokens.retain(known);
         let chosen = self.chosen_host().map(|host| host.id.clone());
         let hosts = Hosts {
             profiles: self.settings.hosts.iter().map(|host| self.hosts.profile(host)).collect(),

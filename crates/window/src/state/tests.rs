@@ -24,8 +24,15 @@ fn with_host() -> State {
 }
 
 fn settings_with(place: HostPlace) -> Settings {
-    let host =
-        HostProfile { id: "h".into(), name: "mine".into(), place, pin: None, plain: true, measured: None };
+    let host = HostProfile {
+        id: "h".into(),
+        name: "mine".into(),
+        place,
+        pin: None,
+        plain: true,
+        token: false,
+        measured: None,
+    };
     Settings { hosts: vec![host], host: Some("h".into()), ..Settings::default() }
 }
 
