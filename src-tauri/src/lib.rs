@@ -18,7 +18,7 @@ use clap::Parser;
 use store::{Paths, Secrets, SettingsFile};
 use tauri::RunEvent;
 use tracing_subscriber::EnvFilter;
-use window::{Options, PlaceOptions, Window};
+use window::{Options, PlaceOptions, SshProgram, Window};
 
 use crate::args::Args;
 use crate::events::Events;
@@ -134,6 +134,7 @@ fn options(args: &Args) -> io::Result<Options> {
             logs: paths.logs().to_path_buf(),
             runtimes: paths.data().join("runtimes"),
             hub_cache: true,
+            ssh: SshProgram::default(),
         },
         memories: paths.memories(),
         exports: paths.exports().to_path_buf(),

@@ -24,9 +24,9 @@ fn behind(port: u16) -> HostProfile {
     profile(HostPlace::Ssh { target: "gpu".into(), port: None, remote_port: port })
 }
 
-async fn opened(wrong: Wrong, remote_port: u16) -> Option<Result<Tunnel, TunnelError>> {
-    let sshd = Sshd::start(wrong)?;
-    Some(Tunnel::open(&sshd.client(), "gpu", Some(sshd.port), remote_port, PATIENCE).await)
+async fn opened(wrong: Wrong, remote_port: u16) -> Result<Tunnel, TunnelError> {
+    let sshd = Sshd::start(wrong);
+    Tunnel::open(&sshd.client(), "gpu", Some(sshd.port), remote_port, PATIENCE).await
 }
 
 async fn nobody() -> u16 {
@@ -44,7 +44,7 @@ async fn until_nobody_listens(port: u16) {
 
 #[tokio::test]
 async fn a_host_behind_a_tunnel_is_tested_through_it_and_the_tunnel_ends() {
-    let Some(sshd) = Sshd::start(Wrong::Nothing) else { return };
+    let sshd = Sshd::start(Wrong::Nothing);
     let server = Server::of(Kind::Python).await;
     let ways = Ways { ssh: sshd.client(), ..Ways::default() };
     let steps = watch::Sender::new(Vec::new());
@@ -65,7 +65,7 @@ async fn a_host_behind_a_tunnel_is_tested_through_it_and_the_tunnel_ends() {
 
 #[tokio::test]
 async fn a_server_with_tls_behind_a_tunnel_is_known_by_its_certificate() {
-    let Some(sshd) = Sshd::start(Wrong::Nothing) else { return };
+    let sshd = Sshd::start(Wrong::Nothing);
     let server = Server::of(Kind::Backend).await;
     let certificate = Certificate::self_signed("gpu");
     let front = certificate.in_front_of(server.address).await;
@@ -88,7 +88,7 @@ async fn what_ssh_refuses_is_told_apart() {
         (Wrong::NoForwarding, TunnelError::ForwardingRefused),
         (Wrong::Gone, TunnelError::Refused),
     ] {
-        let Some(opened) = opened(wrong, server.address.port()).await else { return };
+        let opened = opened(wrong, server.address.port()).await;
         assert_eq!(opened.map(|tunnel| tunnel.port()), Err(error), "{wrong:?}");
     }
     assert!(server.was_not_called());
@@ -96,13 +96,13 @@ async fn what_ssh_refuses_is_told_apart() {
 
 #[tokio::test]
 async fn a_tunnel_to_nothing_is_none() {
-    let Some(opened) = opened(Wrong::Nothing, nobody().await).await else { return };
+    let opened = opened(Wrong::Nothing, nobody().await).await;
     assert_eq!(opened.map(|tunnel| tunnel.port()), Err(TunnelError::NothingBehind));
 }
 
 #[tokio::test]
 async fn a_tunnel_whose_server_goes_says_why() {
-    let Some(sshd) = Sshd::start(Wrong::Nothing) else { return };
+    let sshd = Sshd::start(Wrong::Nothing);
     let server = Server::of(Kind::Python).await;
     let tunnel = Tunnel::open(&sshd.client(), "gpu", None, server.address.port(), PATIENCE).await.unwrap();
     let port = tunnel.port();
@@ -114,7 +114,7 @@ async fn a_tunnel_whose_server_goes_says_why() {
 
 #[tokio::test]
 async fn what_is_wrong_before_ssh_goes_anywhere_is_told_apart() {
-    let Some(sshd) = Sshd::start(Wrong::Nothing) else { return };
+    let sshd = Sshd::start(Wrong::Nothing);
     let open = async |ssh: &SshProgram, target: &str| {
         Tunnel::open(ssh, target, None, 1, PATIENCE).await.map(|tunnel| tunnel.port())
     };
@@ -133,7 +133,7 @@ async fn what_is_wrong_before_ssh_goes_anywhere_is_told_apart() {
 async fn a_tunnel_that_does_not_come_about_has_an_end() {
     // Something that takes connections and is no ssh server.
     let silent = Server::of(Kind::SaysNothing).await;
-    let Some(sshd) = Sshd::start(Wrong::Nothing) else { return };
+    let sshd = Sshd::start(Wrong::Nothing);
     let ssh = sshd.client();
     let opened = Tunnel::open(&ssh, "gpu", Some(silent.address.port()), 1, Duration::from_secs(1)).await;
     let error = opened.map(|tunnel| tunnel.port()).unwrap_err();

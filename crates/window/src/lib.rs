@@ -24,6 +24,7 @@ mod waiting;
 mod wish;
 
 pub use bindings::typescript;
+pub use hosts::SshProgram;
 pub use places::PlaceOptions;
 pub use settings::SettingsPatch;
 pub use task::Options;

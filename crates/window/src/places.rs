@@ -15,6 +15,7 @@ use std::{
 };
 
 use conversation::Problem;
+use hosts::SshProgram;
 use runtimes::LocalMoshi;
 use store::{HostProfile, Measured, SecretName, Secrets, Settings};
 use tokio::sync::{mpsc, watch};
@@ -55,6 +56,8 @@ pub struct PlaceOptions {
     pub runtimes: PathBuf,
     /// Whether models in the cache of Hugging Face's own programs are used.
     pub hub_cache: bool,
+    /// The program that makes tunnels.
+    pub ssh: SshProgram,
 }
 
 /// Everything that goes on beside the window's task.
@@ -109,7 +112,7 @@ impl Places {
     /// Starts a test of a host, in place of one that is under way.
     pub(crate) fn check(&mut self, profile: HostProfile) {
         let id = profile.id.clone();
-        let ways = door::ways(&self.local);
+        let ways = door::ways(&self.local, &self.options);
         let test = check::run(profile, self.secrets.clone(), ways, self.tell.clone());
         self.checks.retain(|_, test| !test.is_finished());
         self.checks.insert(id, AbortOnDropHandle::new(tokio::spawn(test)));

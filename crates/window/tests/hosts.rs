@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod shown;
+#[cfg(unix)]
+#[allow(dead_code, reason = "one thing that can be wrong is enough here")]
+#[path = "../../hosts/tests/sshd/mod.rs"]
+mod sshd;
 
 use std::net::TcpListener;
 
@@ -111,6 +115,55 @@ async fn a_call_goes_on_with_the_next_host_when_its_own_dies() {
     drop(first);
     let other = second.address.to_string();
     shown.shows(|now| now.call.phase == Phase::Live && now.call.host == other).await;
+    shown.close().await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_its_own_is_shown_accepted_and_missed_when_it_is_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start();
+    let certificate = test_tls::Certificate::self_signed("localhost");
+    let front = certificate.in_front_of(host.address).await;
+    let mut shown = Shown::open(folder.path(), None).await;
+    let id = shown.window.add_host(moshi("secured", &format!("wss://{front}"))).await.unwrap();
+    shown.window.check_host(id.clone()).await.unwrap();
+    let tested = shown.shows(|now| is_tested(now, &id)).await;
+    let found = check(&tested, &id).unwrap();
+    assert_eq!(found.verdict, Some(HostVerdict::Refused), "{found:?}");
+    let offered = found.offered.clone().unwrap();
+    shown.window.talk().await.unwrap();
+    let failed = shown.shows(|now| now.call.phase == Phase::Failed).await;
+    assert_eq!(failed.call.problem.unwrap().code, "link.certificate");
+    shown.window.pin_host(id.clone(), Some(offered)).await.unwrap();
+    shown.window.talk().await.unwrap();
+    shown.shows(|now| now.call.phase == Phase::Live).await;
+    shown.window.stop().await.unwrap();
+    shown.shows(|now| now.call.phase == Phase::Idle).await;
+
+    let other = test_tls::Certificate::self_signed("elsewhere");
+    let pin = net::Fingerprint::of(other.der()).to_string();
+    shown.window.pin_host(id.clone(), Some(pin)).await.unwrap();
+    shown.window.talk().await.unwrap();
+    let failed = shown.shows(|now| now.call.phase == Phase::Failed).await;
+    assert_eq!(failed.call.problem.unwrap().code, "link.certificate_changed");
+    shown.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_call_goes_through_a_tunnel_that_ends_with_it() {
+    let server = sshd::Sshd::start(sshd::Wrong::Nothing);
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start();
+    let mut shown = Shown::open_with(folder.path(), None, server.client()).await;
+    let place = HostPlace::Ssh { target: "gpu".into(), port: None, remote_port: host.address.port() };
+    let draft = HostDraft { name: String::new(), place, plain: false };
+    shown.window.add_host(draft).await.unwrap();
+    shown.window.talk().await.unwrap();
+    let live = shown.shows(|now| now.call.phase == Phase::Live).await;
+    assert_eq!(live.call.host, "gpu", "the tunnel's own port says nothing to anybody");
+    shown.window.stop().await.unwrap();
+    shown.shows(|now| now.call.phase == Phase::Idle).await;
     shown.close().await;
 }
 

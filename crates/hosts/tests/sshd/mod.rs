@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stderr,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -45,8 +44,7 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// Nothing where there is no sshd to start.
-    pub fn start(wrong: Wrong) -> Option<Self> {
+    pub fn start(wrong: Wrong) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         for key in ["host", "other_host", "client", "other_client"] {
@@ -54,10 +52,7 @@ impl Sshd {
                 .args(["-q", "-t", "ed25519", "-N", "", "-C", key, "-f"])
                 .arg(file(key))
                 .status();
-            if !made.is_ok_and(|made| made.success()) {
-                eprintln!("ssh-keygen is not installed");
-                return None;
-            }
+            assert!(made.is_ok_and(|made| made.success()), "openssh-client is installed");
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let public = |key: &str| fs::read_to_string(file(&format!("{key}.pub"))).unwrap();
@@ -94,16 +89,13 @@ impl Sshd {
             .arg(file("sshd_config"))
             .stderr(Stdio::piped())
             .spawn();
-        let Ok(daemon) = daemon else {
-            eprintln!("{PROGRAM} is not installed");
-            return None;
-        };
+        let daemon = daemon.expect("openssh-server is installed");
         let mut sshd = Self { daemon, folder, port };
         sshd.wait();
         if wrong == Wrong::Gone {
             sshd.end();
         }
-        Some(sshd)
+        sshd
     }
 
     fn wait(&mut self) {

@@ -111,7 +111,7 @@ impl Calling {
         if chosen.place == HostPlace::ThisComputer {
             self.local_is_ready().await?;
         }
-        let ways = ways(&self.local);
+        let ways = ways(&self.local, &self.options);
         let others = self.settings.hosts.iter().filter(|host| {
             // One that would have to be started first is no way out.
             host.id != chosen.id && (host.place != HostPlace::ThisComputer || ways.local.is_some())
@@ -186,8 +186,8 @@ impl Door for Calling {
 }
 
 /// What this computer has on the way to a host.
-pub(super) fn ways(local: &LocalMoshi) -> Ways {
-    Ways { local: local::way(&local.status().borrow()), ..Ways::default() }
+pub(super) fn ways(local: &LocalMoshi, options: &PlaceOptions) -> Ways {
+    Ways { local: local::way(&local.status().borrow()), ssh: options.ssh.clone() }
 }
 
 fn no_way(obstacle: &Obstacle, host: &str) -> NoWay {

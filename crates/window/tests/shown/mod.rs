@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use window::view::{Snapshot, UiEvent};
-use window::{Options, PlaceOptions, Window};
+use window::{Options, PlaceOptions, SshProgram, Window};
 
 /// Longer than anything takes on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +31,11 @@ pub struct Shown {
 
 impl Shown {
     pub async fn open(folder: &Path, host: Option<String>) -> Self {
+        Self::open_with(folder, host, SshProgram::default()).await
+    }
+
+    /// With an ssh of its own.
+    pub async fn open_with(folder: &Path, host: Option<String>, ssh: SshProgram) -> Self {
         let paths = Paths::below(folder);
         let (settings, settings_aside) = SettingsFile::open(&paths.settings());
         let sound =
@@ -49,6 +54,7 @@ impl Shown {
                 logs: folder.join("logs"),
                 runtimes: folder.join("runtimes"),
                 hub_cache: false,
+                ssh,
             },
             memories: paths.memories(),
             exports: paths.exports().to_path_buf(),
