@@ -23,28 +23,26 @@ declare global {
 
 /** Stands where Tauri puts its own door, so that the production bundle runs with its real adapter. */
 function installTauri(snapshot: Snapshot): void {
-  const callbacks = new Map<number, (message: unknown) => void>();
-  let channel = 0;
-  let index = 0;
+  const waiting: UiEvent[][] = [];
+  let wake: ((events: UiEvent[]) => void) | null = null;
   const side: FakeTauri = {
     asked: [],
     refuse: {},
     answers: {},
     deliver: (events) => {
-      callbacks.get(channel)?.({ index, message: events });
-      index += 1;
+      if (wake) wake(events);
+      else waiting.push(events);
+      wake = null;
     },
   };
   const internals = {
-    transformCallback(callback: (message: unknown) => void) {
-      const id = callbacks.size + 1;
-      callbacks.set(id, callback);
-      return id;
-    },
-    unregisterCallback: (id: number) => callbacks.delete(id),
     async invoke(command: string, args: Record<string, unknown>) {
-      if (command === "subscribe") channel = (args.onEvents as { id: number }).id;
-      else side.asked.push({ command, args });
+      if (command === "next_events" && args.subscription === 7) {
+        // Answered when there is something to tell, as Rust does it.
+        return waiting.shift() ?? new Promise<UiEvent[]>((resolve) => (wake = resolve));
+      }
+      if (command === "subscribe") return 7;
+      side.asked.push({ command, args });
       // A rejected command carries whatever Rust answered, not an Error.
       if (command in side.refuse) return Promise.reject(side.refuse[command]);
       return command === "snapshot" ? snapshot : (side.answers[command] ?? null);
