@@ -63,6 +63,24 @@ test("opening again ends the subscription before", async () => {
   expect(listening.size).toBe(1);
 });
 
+test("where events were missed everything is fetched anew", async () => {
+  const over: (() => void)[] = [];
+  const scripted = new ScriptedBackend("idle");
+  const backend: Backend = Object.assign(scripted, {
+    subscribe: async (_: (events: UiEvent[]) => void, onOver: () => void) => {
+      over.push(onOver);
+      return () => {};
+    },
+  });
+  const store = open(backend);
+  await settled();
+  backend.snapshot = async () => SCENES.live();
+  over[0]?.();
+  await settled();
+  expect(store.view.call.phase).toBe("live");
+  expect(over).toHaveLength(2);
+});
+
 test("a refused command becomes a sentence to read and to dismiss", async () => {
   const backend = new ScriptedBackend("idle");
   const store = open(backend);
