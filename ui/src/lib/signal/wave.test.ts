@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { bars } from "./wave";
+import { eachBar } from "./wave";
+
+function bars(peaks: number[], width: number, height: number, waiting: number) {
+  const drawn: { x: number; y: number; height: number }[] = [];
+  eachBar(peaks, width, height, waiting, (x, y, tall) => drawn.push({ x, y, height: tall }));
+  return drawn;
+}
 
 test("the newest peak stands at the right edge, older ones to its left", () => {
   expect(bars([0.25, 1], 100, 40, 0)).toEqual([

@@ -3,22 +3,27 @@ export const PEAK_MS = 20;
 const PITCH = 3;
 const BAR = 2;
 
-export type Bar = { x: number; y: number; height: number };
-
 /**
- * The bars of a lane, the newest at its right edge. `waiting` peaks have not slid in yet: events bring several at once,
- * and showing them one by one at the pace they were heard makes the picture flow instead of jump.
+ * Draws the bars of a lane, the newest at its right edge. `waiting` peaks have not slid in yet: events bring several at
+ * once, and showing them one by one at the pace they were heard makes the picture flow instead of jump.
+ *
+ * No bar becomes an object: this runs thirty times a second for as long as a call lasts, and what it left behind would be
+ * a megabyte every few seconds.
  */
-export function bars(peaks: readonly number[], width: number, height: number, waiting: number): Bar[] {
-  const shown: Bar[] = [];
+export function eachBar(
+  peaks: readonly number[],
+  width: number,
+  height: number,
+  waiting: number,
+  draw: (x: number, y: number, height: number) => void,
+): void {
   for (let age = 0; age < peaks.length; age += 1) {
     const x = width - BAR - (age - waiting) * PITCH;
     if (x < -BAR) break;
     if (x > width) continue;
     const tall = Math.max(1, shareOf(peaks[peaks.length - 1 - age] ?? 0) * height);
-    shown.push({ x, y: (height - tall) / 2, height: tall });
+    draw(x, (height - tall) / 2, tall);
   }
-  return shown;
 }
 
 /** The square root keeps quiet speech visible without letting the noise of a room look like speech. */
@@ -38,7 +43,5 @@ export function paint(canvas: HTMLCanvasElement, peaks: readonly number[], waiti
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
   context.fillStyle = getComputedStyle(canvas).color;
-  for (const bar of bars(peaks, canvas.clientWidth, canvas.clientHeight, waiting)) {
-    context.fillRect(bar.x, bar.y, BAR, bar.height);
-  }
+  eachBar(peaks, canvas.clientWidth, canvas.clientHeight, waiting, (x, y, tall) => context.fillRect(x, y, BAR, tall));
 }

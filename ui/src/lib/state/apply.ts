@@ -121,7 +121,10 @@ function withSignal(sound: Sound, signal: Signal, nowMs: number): Sound {
 }
 
 function withPeaks(lane: Lane, peaks: number[], level: Lane["level"]): Lane {
-  return { peaks: [...lane.peaks, ...peaks].slice(-KEPT_PEAKS), fresh: peaks.length, level };
+  // In one piece: this runs fifteen times a second for as long as a call lasts.
+  const before = lane.peaks.slice(Math.max(0, lane.peaks.length + peaks.length - KEPT_PEAKS));
+  before.push(...peaks.slice(-KEPT_PEAKS));
+  return { peaks: before, fresh: peaks.length, level };
 }
 
 /** One refusal per code: pressing Talk five times makes one sentence, not five. */
