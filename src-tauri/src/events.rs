@@ -1,7 +1,7 @@
 //! Events on their way to the page, which asks for them.
 //!
-//! Tauri's channels hand small messages over as scripts, and a web view keeps what it compiled: fifteen scripts a second
-//! grow by a megabyte every two seconds. An answer to a question leaves nothing behind.
+//! Tauri's channels hand small messages over as scripts, fifteen times a second, each of which the web view compiles. The
+//! answer to a question is data and nothing more, and whoever asks is known to be there.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

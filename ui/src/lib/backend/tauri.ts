@@ -8,7 +8,7 @@ export const tauri: Backend = {
   async subscribe(onEvents, onOver) {
     const subscription = await invoke<number>("subscribe");
     let wanted = true;
-    // Asked for, and not sent: a channel hands messages over as scripts, and the web view keeps what it compiled.
+    // Asked for, and not sent: a channel hands small messages over as scripts, which the web view has to compile.
     const follow = async () => {
       while (wanted) {
         const events = await invoke<UiEvent[]>("next_events", { subscription });
