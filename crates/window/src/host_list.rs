@@ -167,6 +167,12 @@ pub(crate) fn unknown() -> Problem {
     Problem::new("host.unknown", "There is no such host any more.", "Choose another one.", OPEN)
 }
 
+/// It is being talked with.
+pub(crate) fn in_call(name: &str) -> Problem {
+    let what = format!("You are in a call with {name}.");
+    Problem::new("host.in_call", what, "End the call, then test it.", &[Action::Stop])
+}
+
 const OPEN: &[Action] = &[Action::OpenHostSettings];
 
 fn too_many() -> Problem {

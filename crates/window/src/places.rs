@@ -8,11 +8,7 @@ mod fits;
 mod local;
 mod models;
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use conversation::Problem;
 use hosts::SshProgram;
@@ -21,7 +17,7 @@ use store::{HostProfile, Measured, SecretName, Secrets, Settings};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::view::{self, HostCheck, NoticeLevel};
+use crate::view::{self, Download, HostCheck, ModelState, NoticeLevel};
 
 pub(crate) use self::{door::Calling, models::Shelf};
 
@@ -37,9 +33,13 @@ pub(crate) enum News {
     Local(view::Local),
     /// The doctor, as it stands.
     Doctor(view::Doctor),
-    /// The models, as they stand.
+    /// The models that are here, without what is being downloaded.
     Models(view::Models),
-    /// Something to tell that belongs to no control; nothing takes it away.
+    /// A download of the model of that id, as it stands.
+    Download(String, ModelState, Option<Download>),
+    /// A download is over: why, where it is not whole.
+    DownloadOver(String, Option<Problem>),
+    /// Something to tell that belongs to no control, or nothing any more.
     Notice(&'static str, Option<(NoticeLevel, Problem)>),
 }
 
@@ -73,6 +73,8 @@ pub(crate) struct Places {
     /// What the doctor knows of this computer.
     world: watch::Sender<Option<doctor::Known>>,
     shelf: Shelf,
+    /// A look at the models that is under way.
+    looking: Option<AbortOnDropHandle<()>>,
     downloads: HashMap<String, models::Running>,
     _follows: AbortOnDropHandle<()>,
 }
@@ -95,6 +97,7 @@ impl Places {
             doctor: None,
             world: watch::channel(None).0,
             shelf,
+            looking: None,
             downloads: HashMap::new(),
             _follows: AbortOnDropHandle::new(follows),
         };
@@ -158,23 +161,14 @@ impl Places {
         if self.doctor.as_ref().is_some_and(|run| !run.is_finished()) {
             return;
         }
-        let model = self.shelf.best(settings, None).map(|model| model.weights);
         let look = doctor::Look {
             myca: self.options.myca.clone(),
-            models: self.options.models.clone(),
-            local: settings.local.clone(),
-            model,
+            shelf: self.shelf.clone(),
+            settings: settings.clone(),
             world: self.world.clone(),
         };
-        let (tell, shelf, settings) = (self.tell.clone(), self.shelf.clone(), settings.clone());
-        let known = self.world.subscribe();
-        self.doctor = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            look.run(&tell).await;
-            // Which models fit is known better now.
-            let known = known.borrow().clone();
-            let _ =
-                tell.send(News::Models(shelf.view(&settings, known.as_ref(), &HashSet::new()).await)).await;
-        })));
+        let tell = self.tell.clone();
+        self.doctor = Some(AbortOnDropHandle::new(tokio::spawn(async move { look.run(&tell).await })));
     }
 
     /// Ends it. Whether it was at work.
@@ -182,36 +176,33 @@ impl Places {
         self.doctor.take().is_some_and(|run| !run.is_finished())
     }
 
-    /// Looks anew at the models.
+    /// Looks anew at the models. A look that is under way is not waited for: what it saw is old.
     pub(crate) fn refresh_models(&mut self, settings: &Settings) {
-        self.downloads.retain(|_, running| !running.is_over());
-        let running: HashSet<String> = self.downloads.keys().cloned().collect();
         let (tell, shelf, settings) = (self.tell.clone(), self.shelf.clone(), settings.clone());
         let known = self.world.borrow().clone();
-        tokio::spawn(async move {
-            let models = shelf.view(&settings, known.as_ref(), &running).await;
+        self.looking = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            let models = shelf.view(&settings, known).await;
             let _ = tell.send(News::Models(models)).await;
-        });
+        })));
     }
 
-    /// Downloads a model, or goes on where it stopped.
-    pub(crate) fn download(&mut self, settings: &Settings, id: String) {
+    /// Downloads a model, or goes on where it stopped. Whether that begins now.
+    pub(crate) fn download(&mut self, settings: &Settings, id: String) -> bool {
         self.downloads.retain(|_, running| !running.is_over());
         if self.downloads.contains_key(&id) {
-            return;
+            return false;
         }
         let stop = CancellationToken::new();
         let work = models::Work {
             shelf: self.shelf.clone(),
             settings: settings.clone(),
             secrets: self.secrets.clone(),
-            known: self.world.subscribe(),
             tell: self.tell.clone(),
             id: id.clone(),
-            others: self.downloads.keys().cloned().collect(),
         };
         let task = tokio::spawn(work.run(stop.clone()));
         self.downloads.insert(id, models::Running::new(stop, task));
+        true
     }
 
     /// Ends a download; what is here stays.

@@ -7,9 +7,9 @@ use store::{HostPlace, Settings};
 use crate::{
     host_list, translate,
     view::{
-        self, AppInfo, BrainKind, BrainState, Call, Devices, Doctor, EchoTest, EchoTestState, HostCheck,
-        Hosts, Latency, Light, LightId, LightState, Local, Log, LogLevel, LogSource, Models, Notice,
-        NoticeLevel, Panels, Phase, Snapshot, Stage, StageTime, Turn, UiEvent,
+        self, AppInfo, BrainKind, BrainState, Call, Devices, Doctor, Download, EchoTest, EchoTestState,
+        HostCheck, Hosts, Latency, Light, LightId, LightState, Local, Log, LogLevel, LogSource, ModelState,
+        Models, Notice, NoticeLevel, Panels, Phase, Snapshot, Stage, StageTime, Turn, UiEvent,
     },
 };
 
@@ -19,6 +19,7 @@ mod latency;
 mod lights;
 mod log;
 mod mas;
+mod models;
 mod panels;
 mod sound;
 
@@ -27,6 +28,7 @@ use self::{
     hosts::KnownOfHosts,
     log::Line,
     mas::Mas,
+    models::KnownOfModels,
     panels::{Known, Told},
     sound::Side,
 };
@@ -70,8 +72,12 @@ pub(crate) enum Change {
     Local(Local),
     /// The doctor, as it stands.
     Doctor(Doctor),
-    /// The models, as they stand.
+    /// The models that are here, without what is being downloaded.
     Models(Models),
+    /// A download of the model of that id, as it stands.
+    Download(String, ModelState, Option<Download>),
+    /// A download is over: why, where it is not whole.
+    DownloadOver(String, Option<Problem>),
 }
 
 /// Who answers.
@@ -94,6 +100,7 @@ pub(crate) struct State {
     mas: Mas,
     bridge: Bridge,
     hosts: KnownOfHosts,
+    models: KnownOfModels,
     /// Who answers while no bridge does, and where that is.
     chosen: (BrainKind, String),
     /// Why the built-in brain's memory cannot be used.
@@ -146,6 +153,7 @@ impl State {
             mas: Mas::default(),
             bridge: Bridge::default(),
             hosts: KnownOfHosts::default(),
+            models: KnownOfModels::default(),
             chosen: Default::default(),
             memory: None,
             known: Known::default(),
@@ -212,9 +220,10 @@ impl State {
                 self.snapshot.doctor.clone_from(&doctor);
                 events.push(UiEvent::Doctor { doctor });
             }
-            Change::Models(models) => {
-                self.snapshot.models.clone_from(&models);
-                events.push(UiEvent::Models { models });
+            Change::Models(found) => self.models(found, &mut events),
+            Change::Download(id, state, download) => self.download(id, state, download, &mut events),
+            Change::DownloadOver(id, problem) => {
+                self.download_over(id, problem.map(Into::into), &mut events);
             }
         }
         let lights = self.lights(now_ms);

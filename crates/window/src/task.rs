@@ -1,6 +1,8 @@
 //! The task behind the window: it takes wishes and happenings in order, steps the state, and sends what changed in
 //! batches.
 
+mod places;
+
 use std::{
     collections::HashMap,
     io,
@@ -14,7 +16,7 @@ use brain::{
     mas::{News, ServiceToken, Watch},
 };
 use conversation::{Command, Conversation, Event, Handle, Problem, SoundSource, unix_ms};
-use store::{Archive, Measured, Secrets, Settings, SettingsError, SettingsFile};
+use store::{Archive, Secrets, Settings, SettingsError, SettingsFile};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -24,17 +26,17 @@ use tokio::{
 use crate::{
     brains::{self, Brains},
     echo_test::{self, EchoTest, News as EchoNews},
-    host_list::{self, Changed, HostChange},
+    host_list,
     outbox::Outbox,
     pace::Pace,
     past::{self, Past},
-    places::{self, PlaceOptions, Places},
+    places::{News as PlaceNews, PlaceOptions, Places},
     settings::{self, SettingsPatch},
     state::{Change, State, Thinks, has_sound},
     token, tools,
-    view::{AppInfo, DoctorPhase, EchoTestState, NoticeLevel, UiEvent},
+    view::{AppInfo, EchoTestState, NoticeLevel, UiEvent},
     waiting::Waiting,
-    wish::{Answer, PlaceWish, Sink, Window, Wish, WishSender, check_text},
+    wish::{Answer, Sink, Window, Wish, WishSender, check_text},
 };
 
 /// Batches of sound between two looks at the delays.
@@ -193,7 +195,7 @@ impl Task {
         mut wished: mpsc::Receiver<Wish>,
         mut events: mpsc::Receiver<Event>,
         mut lists: mpsc::Receiver<Listed>,
-        mut beside: mpsc::Receiver<places::News>,
+        mut beside: mpsc::Receiver<PlaceNews>,
     ) {
         loop {
             let batch_at = self.pace.due(self.outbox.is_waited_for());
@@ -323,102 +325,6 @@ impl Task {
             self.choose_brain().await;
         }
         written
-    }
-
-    fn change_hosts(&mut self, change: HostChange) -> Result<String, Problem> {
-        let before = self.state.settings();
-        let Changed { settings, id, elsewhere } = host_list::change(before, change)?;
-        let had_token = before.hosts.iter().any(|host| host.id == id && host.token);
-        let written = self.keep(&settings);
-        self.step(Change::Settings(settings));
-        if elsewhere {
-            self.step(Change::HostMoved(id.clone()));
-            self.places.forget_host(id.clone(), had_token);
-        }
-        written.map(|()| id)
-    }
-
-    /// Something that goes on beside this task tells how it goes.
-    fn beside(&mut self, news: places::News) {
-        match news {
-            places::News::Check(id, check, kept) => {
-                if let Some(kept) = kept {
-                    self.keep_measured(&id, kept);
-                }
-                if !check.running {
-                    self.waiting.tell_checked(&id, &check);
-                }
-                self.step(Change::HostCheck(id, check));
-            }
-            places::News::Local(local) => self.step(Change::Local(local)),
-            places::News::Doctor(doctor) => {
-                self.waiting.tell_diagnosed(&doctor);
-                self.step(Change::Doctor(doctor));
-            }
-            places::News::Models(models) => self.step(Change::Models(models)),
-            places::News::Notice(id, notice) => self.step(Change::Notice(id, notice)),
-        }
-    }
-
-    fn keep_measured(&mut self, id: &str, measured: Measured) {
-        let mut settings = self.state.settings().clone();
-        let Some(host) = settings.hosts.iter_mut().find(|host| host.id == id) else { return };
-        host.measured = Some(measured);
-        if let Err(problem) = self.keep(&settings) {
-            tracing::warn!(code = problem.code, "what a test measured is not kept");
-        }
-        self.step(Change::Settings(settings));
-    }
-
-    fn place(&mut self, wish: PlaceWish) {
-        let settings = self.state.settings().clone();
-        match wish {
-            PlaceWish::Check(id, answer) => {
-                let found = settings.hosts.iter().find(|host| host.id == id).cloned();
-                let known = found.map(|host| self.places.check(host));
-                let _ = answer.send(known.ok_or_else(host_list::unknown));
-            }
-            PlaceWish::CheckToTheEnd(id, answer) => {
-                if let Some(host) = settings.hosts.iter().find(|host| host.id == id).cloned() {
-                    self.places.check(host);
-                    self.waiting.for_checks.entry(id).or_default().push(answer);
-                }
-            }
-            PlaceWish::CancelCheck(id) => {
-                if self.places.cancel_check(&id) {
-                    self.step(Change::HostCheck(id, places::check::cancelled()));
-                }
-            }
-            PlaceWish::StartLocal => self.places.start_local(&settings),
-            PlaceWish::StopLocal => self.places.stop_local(),
-            PlaceWish::LocalLog(answer) => {
-                let _ = answer.send(self.places.local_log());
-            }
-            PlaceWish::RunDoctor => self.places.run_doctor(&settings),
-            PlaceWish::Diagnose(answer) => {
-                self.places.run_doctor(&settings);
-                self.waiting.for_doctor.push(answer);
-            }
-            PlaceWish::CancelDoctor => {
-                if self.places.cancel_doctor() {
-                    let mut doctor = self.state.snapshot().doctor.clone();
-                    let phase = if doctor.rows.is_empty() { DoctorPhase::Never } else { DoctorPhase::Done };
-                    (doctor.phase, doctor.since_ms) = (phase, unix_ms());
-                    self.step(Change::Doctor(doctor));
-                }
-            }
-            PlaceWish::HubToken(is_kept) => {
-                let settings = Settings { hub_token: is_kept, ..settings };
-                if let Err(problem) = self.keep(&settings) {
-                    tracing::warn!(code = problem.code, "that a token is kept is not kept");
-                }
-                self.places.refresh_models(&settings);
-                self.step(Change::Settings(settings));
-            }
-            PlaceWish::RefreshModels => self.places.refresh_models(&settings),
-            PlaceWish::Download(id) => self.places.download(&settings, id),
-            PlaceWish::PauseDownload(id) => self.places.pause_download(&id),
-        }
     }
 
     /// Writes the settings, without a host that is for this run only.

@@ -62,6 +62,23 @@ async fn a_test_of_a_host_is_shown_step_by_step_and_kept() {
 }
 
 #[tokio::test]
+async fn the_host_of_the_call_is_not_tested_as_it_is_busy_with_the_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start();
+    let mut shown = Shown::open(folder.path(), None).await;
+    let id = shown.window.add_host(moshi("mine", &host.address.to_string())).await.unwrap();
+    shown.window.talk().await.unwrap();
+    shown.shows(|now| now.call.phase == Phase::Live).await;
+    let refused = shown.window.check_host(id.clone()).await.unwrap_err();
+    assert_eq!(refused.code, "host.in_call");
+    shown.window.stop().await.unwrap();
+    shown.shows(|now| now.call.phase == Phase::Idle).await;
+    shown.window.check_host(id.clone()).await.unwrap();
+    shown.shows(|now| is_tested(now, &id)).await;
+    shown.close().await;
+}
+
+#[tokio::test]
 async fn a_host_that_does_not_answer_says_why_and_another_address_forgets_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut shown = Shown::open(folder.path(), None).await;
@@ -161,7 +178,7 @@ async fn a_call_goes_through_a_tunnel_that_ends_with_it() {
     shown.window.add_host(draft).await.unwrap();
     shown.window.talk().await.unwrap();
     let live = shown.shows(|now| now.call.phase == Phase::Live).await;
-    assert_eq!(live.call.host, "gpu", "the tunnel's own port says nothing to anybody");
+    assert_eq!(live.call.host, "gpu, by ssh", "the tunnel's own port says nothing to anybody");
     shown.window.stop().await.unwrap();
     shown.shows(|now| now.call.phase == Phase::Idle).await;
     shown.close().await;

@@ -6,13 +6,14 @@ use conversation::{Action, Problem, unix_ms};
 use doctor::{Report, World, judge};
 use process::{Child, Source, Spec};
 use serde::Deserialize;
-use store::LocalSetup;
+use store::Settings;
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc, watch},
+    task::spawn_blocking,
     time::timeout,
 };
 
-use super::News;
+use super::{News, models::Shelf};
 use crate::view::{self, Basis, DoctorFact, DoctorPhase, DoctorRow};
 
 /// How long it may take altogether: it reads for 2 s and measures for 20, and starts and ends.
@@ -32,10 +33,8 @@ pub(super) struct Known {
 /// A look at this computer.
 pub(super) struct Look {
     pub(super) myca: PathBuf,
-    pub(super) models: PathBuf,
-    pub(super) local: LocalSetup,
-    /// A model to be timed.
-    pub(super) model: Option<PathBuf>,
+    pub(super) shelf: Shelf,
+    pub(super) settings: Settings,
     pub(super) world: watch::Sender<Option<Known>>,
 }
 
@@ -65,7 +64,11 @@ impl Look {
     }
 
     async fn look(&self, shown: &mut view::Doctor, tell: &mpsc::Sender<News>) -> Result<(), String> {
-        let child = Child::start(self.spec()).await.map_err(|error| error.to_string())?;
+        let (shelf, settings) = (self.shelf.clone(), self.settings.clone());
+        // The model that a start would take is timed. It looks at the disk.
+        let model = spawn_blocking(move || shelf.best(&settings, None).map(|kept| kept.weights));
+        let spec = self.spec(model.await.ok().flatten());
+        let child = Child::start(spec).await.map_err(|error| error.to_string())?;
         let (mut early, mut lines) = child.follow();
         early.reverse();
         let mut worlds = 0;
@@ -107,21 +110,22 @@ impl Look {
         if worlds > 0 { Ok(()) } else { Err(exit.to_string()) }
     }
 
-    fn spec(&self) -> Spec {
+    fn spec(&self, model: Option<PathBuf>) -> Spec {
         let mut spec = Spec::new(&self.myca)
             .arguments(["doctor", "--events"])
             .argument("--models-folder")
-            .argument(&self.models)
+            .argument(self.shelf.folder())
             // A world is one.
             .longest_line(LONGEST_WORLD)
             // It ends when this does.
             .piped();
-        for (option, value) in [("--python", &self.local.python), ("--moshi-backend", &self.local.backend)] {
+        let local = &self.settings.local;
+        for (option, value) in [("--python", &local.python), ("--moshi-backend", &local.backend)] {
             if !value.is_empty() {
                 spec = spec.argument(option).argument(value);
             }
         }
-        match &self.model {
+        match model {
             Some(model) => spec.argument("--model").argument(model),
             None => spec,
         }

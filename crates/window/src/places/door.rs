@@ -121,7 +121,7 @@ impl Calling {
             let token = self.token_of(&chosen).await?;
             let opened = hosts::open(&chosen, token, &ways, TUNNEL).await;
             let opened = opened.map_err(|obstacle| no_way(&obstacle, &chosen.name))?;
-            return self.found(opened);
+            return self.found(&chosen, opened);
         }
         let mut asked = Vec::new();
         for host in std::iter::once(chosen.clone()).chain(others) {
@@ -137,7 +137,7 @@ impl Calling {
                 let instead = (first.index > 0).then(|| elsewhere(&chosen.name, &asked[first.index].0.name));
                 let notice = instead.map(|problem| (NoticeLevel::Warning, problem));
                 let _ = self.tell.send(News::Notice(ELSEWHERE, notice)).await;
-                self.found(first.opened)
+                self.found(&asked[first.index].0, first.opened)
             }
             // What stands in front of the one that was chosen is what the person wants to know.
             Err(obstacles) => Err(match obstacles.first() {
@@ -155,25 +155,23 @@ impl Calling {
             return Err(NoWay { problem: broken(), may_pass: false });
         };
         let opened = hosts::open(host, token.clone(), ways, TUNNEL).await;
-        self.found(opened.map_err(|obstacle| no_way(&obstacle, &host.name))?)
+        self.found(host, opened.map_err(|obstacle| no_way(&obstacle, &host.name))?)
     }
 
     async fn token_of(&self, host: &HostProfile) -> Result<Option<Token>, NoWay> {
         token(self.secrets.clone(), host).await.map_err(|problem| NoWay { problem, may_pass: false })
     }
 
-    fn found(&self, opened: Opened) -> Result<Found, NoWay> {
-        let Opened { kind, address, access, shown, keeps } = opened;
+    fn found(&self, profile: &HostProfile, opened: Opened) -> Result<Found, NoWay> {
+        let Opened { kind, address, access, keeps, .. } = opened;
         let limit = Duration::from_secs(self.settings.handshake_limit_s.into());
         let host = match kind {
             Kind::Moshi => Host::new(&address, &self.settings.persona, &self.settings.voice, limit),
             Kind::Bridge => Host::bridge(&address, limit),
         };
-        let host = host.map_err(|problem| NoWay { problem, may_pass: false })?;
-        let mut host = host.with_access(access);
-        if keeps.is_some() {
-            host.shown = shown;
-        }
+        let host = host.map_err(|problem| NoWay { problem, may_pass: false })?.with_access(access);
+        // The port of a tunnel, or of the local Moshi, says nothing to anybody.
+        let host = Host { shown: host_list::shown(profile), ..host };
         Ok(Found { host, keeps: keeps.map(|tunnel| Box::new(tunnel) as _) })
     }
 }

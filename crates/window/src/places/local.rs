@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -33,16 +33,29 @@ pub(super) struct InUse(Mutex<Held>);
 struct Held {
     /// What runs, in a few words.
     what: String,
-    _model: Option<models::InUse>,
+    model: Option<models::InUse>,
+    /// Whether the run that it is held for has begun: one before may only be ending now.
+    begun: bool,
 }
 
 impl InUse {
     pub(super) fn set(&self, what: String, model: Option<models::InUse>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Held { what, _model: model };
+        *self.lock() = Held { what, model, begun: false };
     }
 
-    fn what(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).what.clone()
+    /// Lets go of the model when the run that it is held for is over. What runs, in a few words.
+    fn follow(&self, state: &State) -> String {
+        let mut held = self.lock();
+        match state {
+            State::Starting { .. } => held.begun = true,
+            State::Off | State::Failed { .. } if held.begun => held.model = None,
+            _ => {}
+        }
+        held.what.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,12 +152,9 @@ pub(super) fn follow(
     tokio::spawn(async move {
         loop {
             let now = status.borrow_and_update().clone();
-            if matches!(now.state, State::Off | State::Failed { .. }) {
-                // Nobody uses the model any more.
-                in_use.set(in_use.what(), None);
-            }
+            let what = in_use.follow(&now.state);
             let log_file = now.kind.map(|kind| here.log(kind).display().to_string());
-            let shown = Local { log_file, ..view(&now, in_use.what()) };
+            let shown = Local { log_file, ..view(&now, what) };
             if tell.send(News::Local(shown)).await.is_err() || status.changed().await.is_err() {
                 return;
             }
@@ -230,4 +240,30 @@ pub(super) fn way(status: &Status) -> Option<hosts::Local> {
 /// Whether these settings are about the local Moshi.
 pub(super) fn is_chosen(settings: &store::Settings) -> bool {
     host_list::chosen(settings).is_some_and(|host| host.place == store::HostPlace::ThisComputer)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_held_from_before_its_run_until_that_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("tiny");
+        engine::tiny::write(&model, engine::tiny::TinySettings::default()).unwrap();
+        let shelf = models::Shelf::new(folder.path().join("models"), None);
+        let catalogue = models::Catalogue::built_in().unwrap();
+        let id = shelf.import(&model).unwrap().0.id;
+        let is_held = || matches!(shelf.delete(&catalogue, &id), Err(models::ShelfError::InUse(_)));
+        let in_use = InUse::default();
+        in_use.set("tiny".into(), Some(shelf.take(&catalogue, &id).unwrap()));
+        in_use.follow(&State::Off);
+        assert!(is_held(), "that was the end of another run");
+        let since = Instant::now();
+        in_use.follow(&State::Starting { stage: Stage::Started, since, progress: None, stalled: None });
+        assert!(is_held());
+        assert_eq!(in_use.follow(&State::Off), "tiny");
+        assert!(!is_held(), "nobody uses it any more");
+    }
 }

@@ -1,6 +1,6 @@
 //! Models on this computer: what there is, what fits, and downloads.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use conversation::{Action, Problem};
 use models::{Catalogue, DownloadError, Hub, HubCache, Kept, Origin, Purpose, State};
@@ -72,60 +72,25 @@ impl Shelf {
         }
     }
 
-    /// What the window shows. `running`: the ids of downloads that are under way.
-    pub(super) async fn view(
-        &self,
-        settings: &Settings,
-        known: Option<&Known>,
-        running: &HashSet<String>,
-    ) -> view::Models {
-        let (shelf, known, running) = (self.clone(), known.cloned(), running.clone());
-        let (endpoint, has_token) = (settings.model_endpoint.clone(), settings.hub_token);
-        spawn_blocking(move || shelf.look(&endpoint, has_token, known.as_ref(), &running))
-            .await
-            .unwrap_or_default()
+    /// The folder that downloads go to.
+    pub(super) fn folder(&self) -> &Path {
+        self.shelf.folder()
     }
 
-    fn look(
-        &self,
-        endpoint: &str,
-        has_token: bool,
-        known: Option<&Known>,
-        running: &HashSet<String>,
-    ) -> view::Models {
+    /// What the window shows, without what is being downloaded.
+    pub(super) async fn view(&self, settings: &Settings, known: Option<Known>) -> view::Models {
+        let (shelf, token) = (self.clone(), settings.hub_token);
+        spawn_blocking(move || shelf.look(token, known.as_ref())).await.unwrap_or_default()
+    }
+
+    fn look(&self, token: bool, known: Option<&Known>) -> view::Models {
         let kept = self.list();
         let of_catalogue = self.catalogue.iter().flat_map(Catalogue::models);
-        let page = |repo: &str| {
-            let endpoint = if endpoint.is_empty() { "https://huggingface.co" } else { endpoint };
-            format!("{}/{repo}", endpoint.trim_end_matches('/'))
-        };
         let mut rows: Vec<ModelRow> = of_catalogue
             .map(|model| {
-                let here = kept.iter().find(|kept| kept.id == model.id);
-                let (fits, fits_why) = fits::fits(model, known);
-                let mut row = ModelRow {
-                    id: model.id.clone(),
-                    name: model.name.clone(),
-                    what: model.what.clone(),
-                    weights: fits::weights(model.weights).to_owned(),
-                    licence: model.licence.name.clone(),
-                    gated: model.gated,
-                    page: page(&model.repo),
-                    bytes: Some(here.map_or(model.about, |kept| kept.bytes.max(1))),
-                    runtimes: model.runtimes.iter().map(|runtime| of(*runtime)).collect(),
-                    fits,
-                    fits_why,
-                    state: ModelState::Absent,
-                    download: None,
-                    folder: None,
-                    frees: None,
-                    problem: None,
-                };
-                if let Some(kept) = here {
+                let mut row = absent(model, known);
+                if let Some(kept) = kept.iter().find(|kept| kept.id == model.id) {
                     add(&mut row, kept);
-                }
-                if running.contains(&row.id) {
-                    row.state = ModelState::Downloading;
                 }
                 row
             })
@@ -133,9 +98,9 @@ impl Shelf {
         rows.extend(kept.iter().filter(|kept| self.model(&kept.id).is_none()).map(imported));
         view::Models {
             rows,
-            folder: self.shelf.folder().display().to_string(),
-            free: models::free(self.shelf.folder()).ok(),
-            token: has_token,
+            folder: self.folder().display().to_string(),
+            free: models::free(self.folder()).ok(),
+            token,
         }
     }
 
@@ -169,11 +134,35 @@ impl Shelf {
     }
 }
 
+/// A model of the catalogue that is not here.
+fn absent(model: &models::Model, known: Option<&Known>) -> ModelRow {
+    let (fits, fits_why) = fits::fits(model, known);
+    ModelRow {
+        id: model.id.clone(),
+        name: model.name.clone(),
+        what: model.what.clone(),
+        weights: fits::weights(model.weights).to_owned(),
+        licence: model.licence.name.clone(),
+        gated: model.gated,
+        page: model.page(),
+        bytes: Some(model.about),
+        runtimes: model.runtimes.iter().map(|runtime| of(*runtime)).collect(),
+        fits,
+        fits_why,
+        state: ModelState::Absent,
+        download: None,
+        folder: None,
+        frees: None,
+        problem: None,
+    }
+}
+
 fn add(row: &mut ModelRow, kept: &Kept) {
     row.folder = Some(kept.folder.display().to_string());
     row.frees = kept.frees;
     match &kept.state {
         State::Whole => {
+            row.bytes = Some(kept.bytes);
             row.state = match kept.origin {
                 Origin::Downloaded => ModelState::Here,
                 Origin::HubCache => ModelState::InCache,
@@ -292,10 +281,8 @@ pub(super) struct Work {
     pub(super) shelf: Shelf,
     pub(super) settings: Settings,
     pub(super) secrets: Option<Secrets>,
-    pub(super) known: watch::Receiver<Option<Known>>,
     pub(super) tell: mpsc::Sender<News>,
     pub(super) id: String,
-    pub(super) others: HashSet<String>,
 }
 
 impl Work {
@@ -303,39 +290,22 @@ impl Work {
         let (to_progress, mut progress) = watch::channel(models::Progress::default());
         let download = self.download(to_progress, &stop);
         tokio::pin!(download);
-        // The row as it is without a download; each progress is put into it.
-        let mut running = self.others.clone();
-        running.insert(self.id.clone());
-        let mut shown = self.view(&running).await;
         let result = loop {
             tokio::select! {
                 biased;
                 result = &mut download => break result,
                 Ok(()) = progress.changed() => {
                     let now = progress.borrow_and_update().clone();
-                    if let Some(row) = shown.rows.iter_mut().find(|row| row.id == self.id) {
-                        row.state = match now.phase {
-                            models::Phase::Checking => ModelState::Checking,
-                            _ => ModelState::Downloading,
-                        };
-                        row.download = Some(of_progress(now));
-                    }
-                    let _ = self.tell.send(News::Models(shown.clone())).await;
+                    let state = match now.phase {
+                        models::Phase::Checking => ModelState::Checking,
+                        models::Phase::Asking | models::Phase::Fetching => ModelState::Downloading,
+                    };
+                    let news = News::Download(self.id.clone(), state, Some(of_progress(now)));
+                    let _ = self.tell.send(news).await;
                 }
             }
         };
-        let mut shown = self.view(&self.others).await;
-        if let Err(problem) = result
-            && let Some(row) = shown.rows.iter_mut().find(|row| row.id == self.id)
-        {
-            row.problem = Some(problem.into());
-        }
-        let _ = self.tell.send(News::Models(shown)).await;
-    }
-
-    async fn view(&self, running: &HashSet<String>) -> view::Models {
-        let known = self.known.borrow().clone();
-        self.shelf.view(&self.settings, known.as_ref(), running).await
+        let _ = self.tell.send(News::DownloadOver(self.id.clone(), result.err())).await;
     }
 
     async fn download(

@@ -7,6 +7,7 @@ use super::*;
 use crate::view::{Light, Speaker, TurnSource};
 
 mod bridge;
+mod models;
 mod panels;
 
 const HOST: &str = "ws://gpu:8998";
