@@ -65,7 +65,7 @@ export class App {
   leaveFirstScreen(): void {
     this.firstAsked = null;
     this.firstTaken = false;
-    if (!this.store.view.settings.welcomed) void this.store.changeSettings({ welcomed: true });
+    if (!this.store.view.settings.welcomed) void this.store.told(this.store.changeSettings({ welcomed: true }));
   }
 
   openSettings(section: Place | null = null): void {

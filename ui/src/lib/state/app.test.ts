@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { SceneName } from "$lib/backend/scenes";
+import { problem, type SceneName } from "$lib/backend/scenes";
 import { ScriptedBackend } from "$lib/backend/scripted";
 import { App } from "./app.svelte";
 import { Store } from "./store.svelte";
@@ -20,6 +20,14 @@ test("the first screen comes to whoever is new here, until it is left", async ()
   expect(backend.asked.at(-1)).toEqual({ command: "changeSettings", argument: { welcomed: true } });
   await new Promise((resolve) => setTimeout(resolve));
   expect(app.firstScreen).toBe(false);
+});
+
+test("that it cannot be left is told", async () => {
+  const { app, backend } = await opened("firstTooSlow");
+  backend.refusals.set("changeSettings", problem("history.disk_full"));
+  app.leaveFirstScreen();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(app.store.view.refusals.map((refusal) => refusal.problem.code)).toEqual(["history.disk_full"]);
 });
 
 test("a host that one of its ways adds does not end it half way; one from elsewhere does", async () => {

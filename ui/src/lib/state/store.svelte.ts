@@ -13,6 +13,7 @@ export class Store {
   #view: View;
   #backend: Backend | null = null;
   #unsubscribe = () => {};
+  #opening = 0;
   /** The person asked the brain for a section of the settings. Which one is open is not part of the view. */
   onOpenSettings: (section: Section) => void = () => {};
 
@@ -29,6 +30,7 @@ export class Store {
 
   /** Fetches the first view and follows it from there. Can be called again after a failure. */
   async open(): Promise<void> {
+    const opening = (this.#opening += 1);
     this.#apply({ type: "opening" });
     this.#unsubscribe();
     try {
@@ -40,13 +42,18 @@ export class Store {
         if (early) early.push(...events);
         else for (const event of events) this.#apply(event);
       };
-      this.#unsubscribe = await backend.subscribe(onEvents, () => void this.open());
+      const unsubscribe = await backend.subscribe(onEvents, () => void this.open());
+      // A subscription can be over before the snapshot is here: what was begun anew meanwhile counts.
+      if (opening !== this.#opening) return unsubscribe();
+      this.#unsubscribe = unsubscribe;
       const snapshot = await backend.snapshot();
+      if (opening !== this.#opening) return;
       this.#apply({ type: "opened", snapshot });
       const missed = early;
       early = null;
       for (const event of missed) this.#apply(event);
     } catch (rejection) {
+      if (opening !== this.#opening) return;
       this.#unsubscribe();
       this.#apply({ type: "openingFailed", problem: asProblem(rejection) });
     }
@@ -113,7 +120,7 @@ export class Store {
   runDoctor = () => this.#ask((backend) => backend.runDoctor());
   cancelDoctor = () => this.#ask((backend) => backend.cancelDoctor());
 
-  refreshModels = () => this.#attempt((backend) => backend.refreshModels());
+  refreshModels = () => this.#ask((backend) => backend.refreshModels());
   downloadModel = (id: string) => this.#attempt((backend) => backend.downloadModel(id));
   pauseDownload = (id: string) => this.#attempt((backend) => backend.pauseDownload(id));
   deleteModel = (id: string) => this.#attempt((backend) => backend.deleteModel(id));

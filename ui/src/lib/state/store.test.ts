@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Backend, UiEvent } from "$lib/backend";
+import type { Backend, Snapshot, UiEvent } from "$lib/backend";
 import { problem, SCENES } from "$lib/backend/scenes";
 import { ScriptedBackend } from "$lib/backend/scripted";
 import { Store } from "./store.svelte";
@@ -79,6 +79,33 @@ test("where events were missed everything is fetched anew", async () => {
   await settled();
   expect(store.view.call.phase).toBe("live");
   expect(over).toHaveLength(2);
+});
+
+test("an opening that was overtaken changes nothing", async () => {
+  const over: (() => void)[] = [];
+  const ended: number[] = [];
+  const fetched: { answer: (snapshot: Snapshot) => void; fail: (reason: unknown) => void }[] = [];
+  const backend: Backend = Object.assign(new ScriptedBackend("idle"), {
+    subscribe: async (_: (events: UiEvent[]) => void, onOver: () => void) => {
+      const number = over.push(onOver);
+      return () => void ended.push(number);
+    },
+    snapshot: () => new Promise<Snapshot>((answer, fail) => fetched.push({ answer, fail })),
+  });
+  const store = open(backend);
+  await settled();
+  over[0]?.();
+  await settled();
+  over[1]?.();
+  await settled();
+  fetched[2]?.answer(SCENES.live());
+  await settled();
+  fetched[0]?.answer(SCENES.idle());
+  fetched[1]?.fail(problem("history.disk_full"));
+  await settled();
+  expect(store.view.opening).toEqual({ state: "ready" });
+  expect(store.view.call.phase).toBe("live");
+  expect(ended, "the last subscription goes on").not.toContain(3);
 });
 
 test("a refused command becomes a sentence to read and to dismiss", async () => {
