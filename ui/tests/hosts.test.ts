@@ -200,6 +200,15 @@ test("a host is changed in place, beginning with what it is", async () => {
   await expect.poll(() => focused(page)).toBe("host-more");
 });
 
+test("a host is changed while another one is added, each with fields of its own", async () => {
+  const page = await openRow("hosts");
+  await page.getByTestId("host-add").click();
+  await page.getByTestId("host-edit").click();
+  expect(await page.getByTestId("host-form").count()).toBe(2);
+  const ids = await page.getByTestId("host-form").locator("[id]").evaluateAll((all) => all.map(({ id }) => id));
+  expect(ids).toHaveLength(new Set(ids).size);
+});
+
 test("a host's token is kept, never shown, and removed", async () => {
   const page = await openRow("hosts");
   const field = page.getByTestId("host-token-h1");

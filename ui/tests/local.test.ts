@@ -124,6 +124,9 @@ describe("the log", () => {
     const before = (await asked(page, "localLog")).length;
     await page.waitForTimeout(1300);
     expect(await asked(page, "localLog")).toHaveLength(before);
+    await page.getByTestId("local-log-open").click();
+    await log.getByText("the last <b>line</b>").waitFor();
+    await expect.poll(fromEnd, { message: "opened again it begins at its end" }).toBeLessThanOrEqual(1);
   });
 
   test("is left where it is read when one has scrolled back", async () => {

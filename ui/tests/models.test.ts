@@ -133,6 +133,9 @@ describe("a folder", () => {
     expect(await page.getByTestId("model-folder").inputValue()).toBe("");
     await row(page, "my-moshi").getByTestId("model-delete").click();
     expect(await page.getByTestId("confirm").innerText()).toContain("The folder stays as it is.");
+    await page.getByTestId("confirm-yes").click();
+    await expect.poll(() => row(page, "my-moshi").count()).toBe(0);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe("settings-models");
   });
 });
 
@@ -143,4 +146,7 @@ test("the endpoint is kept when it is left, and models are looked for anew on de
   await expect.poll(() => asked(page, "changeSettings")).toEqual([{ modelEndpoint: "https://mirror.example" }]);
   await page.getByTestId("models-refresh").click();
   await expect.poll(() => asked(page, "refreshModels")).toHaveLength(1);
+  await page.evaluate(() => script.refusals.set("refreshModels", script.scenes.problem("history.disk_full")));
+  await page.getByTestId("models-refresh").click();
+  await page.locator("[data-testid=notice][data-code='history.disk_full']").waitFor();
 });

@@ -1,10 +1,8 @@
 import type { AgentState, BrainKind, BrainPanel, BrainState, Canned, Injection, InjectionState } from "$lib/backend";
-import type { ShapeName } from "$lib/ui/shapes";
+import type { Shown } from "$lib/ui/shapes";
 import { counted, milliseconds } from "./measure";
 import type { Figure } from "./latency";
 import { sinceWords } from "./time";
-
-type Shown = { shape: ShapeName; word: string };
 
 export const BRAIN_STATES: Record<BrainState, Shown> = {
   ready: { shape: "off", word: "Ready" },

@@ -1,7 +1,5 @@
 import type { Basis, Doctor, DoctorRow, Verdict } from "$lib/backend";
-import type { ShapeName } from "$lib/ui/shapes";
-
-type Shown = { shape: ShapeName; word: string };
+import type { Shown } from "$lib/ui/shapes";
 
 /** The weights of a row to which they make no difference. */
 export const ANY_WEIGHTS = "any";

@@ -1,7 +1,5 @@
 import type { HostCheck, HostPlace, HostProfile, HostVerdict, StepState } from "$lib/backend";
-import type { ShapeName } from "$lib/ui/shapes";
-
-type Shown = { shape: ShapeName; word: string };
+import type { Shown } from "$lib/ui/shapes";
 
 export const HOST_VERDICTS: Record<HostVerdict, Shown> = {
   works: { shape: "well", word: "Works" },

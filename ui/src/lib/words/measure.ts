@@ -20,9 +20,14 @@ export function bytes(count: number | null): string {
   return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** "34 %". Never 100 % before it is. */
+/** 0 to 100, whole. Never 100 before it is. */
+export function hundredths(share: number): number {
+  return Math.floor(Math.min(1, Math.max(0, share)) * 100);
+}
+
+/** "34 %". */
 export function percent(share: number): string {
-  return `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
+  return `${hundredths(share)} %`;
 }
 
 const COUNT = new Intl.NumberFormat("en-GB");

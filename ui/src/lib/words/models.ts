@@ -1,10 +1,8 @@
 import type { Download, Fits, ModelRow, ModelState, Runtime } from "$lib/backend";
-import type { ShapeName } from "$lib/ui/shapes";
+import type { Shown } from "$lib/ui/shapes";
 import { bytes, percent } from "./measure";
 import { isHere } from "./local";
 import { leftWords } from "./time";
-
-type Shown = { shape: ShapeName; word: string };
 
 export const MODEL_STATES: Record<ModelState, Shown> = {
   absent: { shape: "off", word: "Not here" },
@@ -44,7 +42,7 @@ export function toCome({ bytes: all, download }: ModelRow): number | null {
   return all;
 }
 
-/** The model to begin with: one that is here already, or the first of the catalogue that fits. */
+/** The model to begin with: one that is here already or begun, or else the first of the catalogue that fits or may fit. */
 export function modelToBegin(rows: readonly ModelRow[], runtime: Runtime): ModelRow | null {
   const able = rows.filter(({ runtimes, fits }) => runtimes.includes(runtime) && fits !== "no");
   const begun = ({ state }: ModelRow) => state !== "absent";

@@ -1,9 +1,9 @@
 import type { ToolCall, ToolState } from "$lib/backend";
-import type { ShapeName } from "$lib/ui/shapes";
+import type { Shown } from "$lib/ui/shapes";
 import { milliseconds } from "./measure";
 import { minutes } from "./time";
 
-export const TOOL_STATES: Record<ToolState, { shape: ShapeName; word: string }> = {
+export const TOOL_STATES: Record<ToolState, Shown> = {
   pending: { shape: "waiting", word: "Pending" },
   running: { shape: "running", word: "Running" },
   success: { shape: "well", word: "Done" },
