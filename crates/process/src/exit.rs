@@ -14,16 +14,19 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether it says of itself that all went well.
+    /// What an exit code means that tells a signal as shells do: by its number and 128.
     #[must_use]
-    pub fn is_success(self) -> bool {
-        self == Self::Code(0)
+    pub fn of_shell(code: i32) -> Self {
+        match code {
+            129..=192 => Self::Signal(code - 128),
+            _ => Self::Code(code),
+        }
     }
 
     /// `guarded`: whether it is the exit of a guard, which tells a signal as shells do.
     pub(crate) fn of(status: ExitStatus, guarded: bool) -> Self {
         match status.code() {
-            Some(code @ 129..=192) if guarded && cfg!(unix) => Self::Signal(code - 128),
+            Some(code) if guarded && cfg!(unix) => Self::of_shell(code),
             Some(code) => Self::Code(code),
             None => signal_of(status).map_or(Self::Unknown, Self::Signal),
         }

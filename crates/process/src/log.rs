@@ -60,6 +60,7 @@ impl LogFile {
 #[derive(Debug)]
 pub(crate) struct Journal {
     entries: mpsc::SyncSender<String>,
+    /// How many found no room since the last one that did.
     lost: Arc<AtomicU64>,
 }
 
@@ -76,11 +77,8 @@ impl Journal {
         thread::Builder::new().name("process-log".into()).spawn(move || {
             while let Ok(entry) = waiting.recv() {
                 writer.write(&entry);
-                match missing.swap(0, Relaxed) {
-                    0 => {}
-                    count => writer.write(&entry_of("---", &format!("{count} lines are missing here"))),
-                }
             }
+            writer.write(&gap(missing.load(Relaxed)));
             let _ = tell.send(());
         })?;
         Ok((Self { entries, lost }, written))
@@ -97,10 +95,19 @@ impl Journal {
     }
 
     fn enter(&self, mark: &str, text: &str) {
-        if self.entries.try_send(entry_of(mark, text)).is_err() {
-            self.lost.fetch_add(1, Relaxed);
+        let missing = self.lost.swap(0, Relaxed);
+        if self.entries.try_send(gap(missing) + &entry_of(mark, text)).is_err() {
+            self.lost.fetch_add(missing + 1, Relaxed);
         }
     }
+}
+
+/// What stands in the place of lines that the disk was too slow for.
+fn gap(missing: u64) -> String {
+    if missing == 0 {
+        return String::new();
+    }
+    entry_of("---", &format!("{missing} lines are missing here"))
 }
 
 fn entry_of(mark: &str, text: &str) -> String {
@@ -204,6 +211,22 @@ mod tests {
             all.lines().map(|line| line.strip_prefix("line ").unwrap().parse().unwrap()).collect();
         assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "nothing is lost between files");
         assert_eq!(fs::read_dir(folder.path().join("logs")).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_the_disk_was_too_slow_for_is_counted_where_it_is_missing() {
+        let (entries, waiting) = mpsc::sync_channel(1);
+        let journal = Journal { entries, lost: Arc::default() };
+        for text in ["first", "lost", "lost"] {
+            journal.note(text);
+        }
+        assert!(waiting.recv().unwrap().ends_with(" --- first\n"));
+        journal.note("next");
+        let next = waiting.recv().unwrap();
+        let [gap, entry] = next.lines().collect::<Vec<_>>()[..] else { panic!("{next}") };
+        assert!(gap.ends_with(" --- 2 lines are missing here") && entry.ends_with(" --- next"), "{next}");
+        journal.note("last");
+        assert!(!waiting.recv().unwrap().contains("missing"));
     }
 
     #[test]

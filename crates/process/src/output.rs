@@ -103,8 +103,7 @@ impl Output {
 
     /// Reads a stream until it ends.
     pub async fn read(&self, mut stream: impl AsyncRead + Unpin, source: Source) {
-        let longest = self.secrets.iter().map(String::len).max().unwrap_or_default();
-        let mut cutter = Cutter::new(self.longest + longest);
+        let mut cutter = Cutter::new(self.longest + self.longest_secret());
         let mut bytes = vec![0; 8 << 10];
         // An error is the end as well: the other side is gone.
         while let Ok(count @ 1..) = stream.read(&mut bytes).await {
@@ -117,6 +116,11 @@ impl Output {
         let mut text = plain(&String::from_utf8_lossy(bytes));
         for secret in &self.secrets {
             text = text.replace(secret, "[secret]");
+        }
+        if cut {
+            // What it ends with may be the beginning of a secret.
+            let kept = text.len().saturating_sub(self.longest_secret());
+            text.truncate(text.floor_char_boundary(kept));
         }
         if text.len() > self.longest {
             cut = true;
@@ -139,6 +143,10 @@ impl Output {
             // Nobody has to follow.
             let _ = following.send(line);
         }
+    }
+
+    fn longest_secret(&self) -> usize {
+        self.secrets.iter().map(String::len).max().unwrap_or_default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -260,6 +268,17 @@ mod tests {
         let lines = output.tail();
         assert_eq!(lines[0].text, "got [secret]!");
         assert!(!lines[1].text.contains("hush"));
+    }
+
+    #[tokio::test]
+    async fn the_beginning_of_a_secret_at_a_cut_is_not_kept() {
+        let word = "hush-hush-hush-hush";
+        let output = Output::new(vec![word.into()], LONGEST, None);
+        // Each that is taken out makes room for what comes later, up to the eight bytes that are here of the last one.
+        let between = "x".repeat(LONGEST + 11 - 10 * word.len());
+        read(&output, format!("{}{between}{word}\n", word.repeat(10)).as_bytes()).await;
+        let lines = output.tail();
+        assert!(lines[0].cut && lines[0].text.ends_with('x'), "{}", lines[0].text);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use process::{Child, Exit, Guard, LogFile, Source, Spec};
 use tokio::{
@@ -142,10 +142,16 @@ async fn a_flood_is_read_to_its_end_and_its_log_stays_small() {
 
 #[tokio::test]
 async fn streams_that_somebody_else_holds_do_not_keep_a_child() {
+    let folder = tempfile::tempdir().unwrap();
     // As a terminal multiplexer or a daemon does it, which no guard is there for.
-    let child = Child::start(sh("setsid sh -c 'sleep 5' & sleep 0.1; echo up")).await.unwrap();
+    let text = "setsid sh -c 'echo $$ >$0/new; mv $0/new $0/holder; exec sleep 60' $0 & \
+                until [ -e $0/holder ]; do sleep 0.01; done; echo up";
+    let child = Child::start(sh(text).argument(folder.path())).await.unwrap();
     assert_eq!(child.wait().await, Exit::Code(0));
     assert_eq!(child.tail()[0].text, "up");
+    let holder = fs::read_to_string(folder.path().join("holder")).unwrap();
+    let ended = Command::new("kill").arg(holder.trim()).status().unwrap();
+    assert!(ended.success(), "it holds them all the same");
 }
 
 async fn wait_for_a_line(child: &Child) {

@@ -108,17 +108,6 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// A name that does not change.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::OpenToTheNetwork => "runtime.warning.open",
-            Self::WritesTranscripts => "runtime.warning.transcripts",
-            Self::EndsCalls => "runtime.warning.ends_calls",
-            Self::NoGraphs => "runtime.warning.no_graphs",
-        }
-    }
-
     /// What it is, and what to do.
     #[must_use]
     pub fn sentence(self) -> &'static str {

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 /// A program that can be Moshi on this computer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuntimeKind {
     /// Ours, `myca host`.
     MycaHost,
@@ -21,10 +18,6 @@ pub enum RuntimeKind {
 }
 
 impl RuntimeKind {
-    /// Every kind, in the order in which they are listed.
-    pub const ALL: [Self; 5] =
-        [Self::MycaHost, Self::PythonMoshi, Self::PersonaPlex, Self::MoshiBackend, Self::Docker];
-
     /// What people call it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -37,7 +30,7 @@ impl RuntimeKind {
         }
     }
 
-    /// As it stands in settings, and in the names of files and folders.
+    /// As it stands in the names of files and folders.
     #[must_use]
     pub fn id(self) -> &'static str {
         match self {
@@ -53,17 +46,5 @@ impl RuntimeKind {
 impl fmt::Display for RuntimeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_id_is_what_settings_hold() {
-        for kind in RuntimeKind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.id());
-        }
     }
 }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Mutex, PoisonError},
 };
 
 use process::Line;
@@ -21,13 +18,12 @@ const WAITING: usize = 1024;
 pub(crate) struct Lines {
     last: Mutex<VecDeque<Line>>,
     following: broadcast::Sender<Line>,
-    missed: AtomicU64,
 }
 
 impl Lines {
     pub(crate) fn new() -> Self {
         let last = Mutex::new(VecDeque::with_capacity(KEPT));
-        Self { last, following: broadcast::Sender::new(WAITING), missed: AtomicU64::new(0) }
+        Self { last, following: broadcast::Sender::new(WAITING) }
     }
 
     pub(crate) fn take(&self, line: Line) {
@@ -38,15 +34,6 @@ impl Lines {
         last.push_back(line.clone());
         // Nobody has to follow. Under the lock, so that who begins to follow misses none and gets none twice.
         let _ = self.following.send(line);
-    }
-
-    /// Lines that came too fast for us. They are in the log all the same.
-    pub(crate) fn miss(&self, count: u64) {
-        self.missed.fetch_add(count, Relaxed);
-    }
-
-    pub(crate) fn missed(&self) -> u64 {
-        self.missed.load(Relaxed)
     }
 
     /// The last lines, and all that come after them.

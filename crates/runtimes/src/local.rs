@@ -88,12 +88,6 @@ impl LocalMoshi {
     pub fn lines(&self) -> (Vec<Line>, broadcast::Receiver<Line>) {
         self.lines.follow()
     }
-
-    /// How many lines were printed so fast that they are in the log alone.
-    #[must_use]
-    pub fn missed_lines(&self) -> u64 {
-        self.lines.missed()
-    }
 }
 
 /// What is at a port.

@@ -60,7 +60,6 @@ pub(crate) enum Event {
 /// What whoever watches a run has to know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Described {
-    pub(crate) kind: RuntimeKind,
     pub(crate) scheme: Scheme,
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) moved: Option<Moved>,
@@ -74,12 +73,16 @@ type Stop = oneshot::Receiver<()>;
 
 /// Runs it until it ends, or until it is to end. Nothing of it is left then.
 pub(crate) async fn run(order: Order, events: Events, mut stop: Stop) {
-    let prepared = select! {
-        prepared = prepare(&order) => prepared,
+    let checked = select! {
+        checked = check(&order.chosen, &order.here) => checked,
         _ = &mut stop => {
             let _ = events.send(Event::Ended(ending::stopped())).await;
             return;
         }
+    };
+    let prepared = match checked {
+        Ok(chosen) => prepare(&order, chosen).await,
+        Err(error) => Err(error),
     };
     let last = match prepared {
         Ok(prepared) => start(&order, prepared, &events, stop).await,
@@ -92,7 +95,7 @@ async fn start(order: &Order, prepared: Prepared, events: &Events, stop: Stop) -
     let Prepared { description, port, moved } = prepared;
     let Description { kind, run, scheme, emptied, certificate, cache, warnings, .. } = description;
     let watch = Watch { kind, lines: &order.lines, events };
-    watch.tell(Event::Described(Described { kind, scheme, certificate, moved, warnings })).await;
+    watch.tell(Event::Described(Described { scheme, certificate, moved, warnings })).await;
     let log = LogFile::new(order.here.log(kind));
     let ended = match run {
         Run::Program(program) => {
@@ -104,7 +107,9 @@ async fn start(order: &Order, prepared: Prepared, events: &Events, stop: Stop) -
             container::run(container, socket, log, &watch, stop).await.map_err(StartError::from)
         }
     };
-    let _ = spawn_blocking(move || emptied.iter().try_for_each(empty)).await;
+    if let Ok(Err(error)) = spawn_blocking(move || emptied.iter().try_for_each(empty)).await {
+        tracing::warn!(%error, "what a runtime wrote down is not deleted");
+    }
     ended.map_or_else(Event::Refused, Event::Ended)
 }
 
@@ -116,10 +121,10 @@ struct Prepared {
     moved: Option<Moved>,
 }
 
-/// Looks at what is there, chooses a port, and writes down what the runtime reads.
-async fn prepare(order: &Order) -> Result<Prepared, StartError> {
-    let Order { chosen, here, token, elsewhere, .. } = order.clone();
-    let chosen = check(&chosen, &here).await?;
+/// Chooses a port, and writes down what the runtime reads. Not to be dropped: its thread goes on, and the next run writes
+/// the same files.
+async fn prepare(order: &Order, chosen: Chosen) -> Result<Prepared, StartError> {
+    let Order { here, token, elsewhere, .. } = order.clone();
     let prepared = spawn_blocking(move || {
         let everywhere = matches!(chosen.what, What::PersonaPlex { .. });
         let free = port::choose(chosen.port, everywhere, elsewhere)?;

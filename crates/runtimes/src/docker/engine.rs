@@ -141,12 +141,7 @@ impl Engine {
         let _ = timeout(ENDS, wait.next()).await;
         let state = self.docker.inspect_container(id, None).await.ok().and_then(|container| container.state);
         let code = state.as_ref().and_then(|state| state.exit_code).and_then(|code| i32::try_from(code).ok());
-        let exit = match code {
-            // A shell tells a signal like this, and so does a container's first process.
-            Some(code @ 129..=192) => Exit::Signal(code - 128),
-            Some(code) => Exit::Code(code),
-            None => Exit::Unknown,
-        };
+        let exit = code.map_or(Exit::Unknown, Exit::of_shell);
         ContainerEnd { exit, out_of_memory: state.and_then(|state| state.oom_killed).unwrap_or_default() }
     }
 

@@ -88,9 +88,10 @@ impl Starting {
             },
             Input::Grown(bytes) if bytes > self.grown => {
                 self.grown = bytes;
+                self.lives(now);
                 // A runtime that says itself how much is to come knows better.
                 if self.progress.is_none_or(|progress| progress.of.is_none()) {
-                    self.has(Progress { bytes, of: None }, now);
+                    self.progress = Some(Progress { bytes, of: None });
                 }
             }
             Input::Grown(_) => self.progress = self.progress.filter(|progress| progress.of.is_some()),
@@ -144,7 +145,7 @@ impl Starting {
 fn stalled() -> Failure {
     Failure::new(
         "runtime.stalled",
-        "It has said nothing for three minutes.",
+        "It has shown no progress for three minutes.",
         "See in its last lines what it was at. Give it more time where the model is large and the disk slow, or else end \
          it and start it again.",
     )
