@@ -8,8 +8,8 @@ use crate::Weights;
 /// One frame of the model: 1920 samples at 24 kHz.
 pub(crate) const FRAME_MS: f64 = 80.0;
 
-/// The fewest frames that say something: 4 s.
-pub(crate) const ENOUGH_FRAMES: u32 = 50;
+/// The fewest timed frames that a verdict rests on: 4 s of a conversation.
+pub const ENOUGH_FRAMES: u32 = 50;
 
 /// Beyond this part of a frame, or of the memory, there is little room for anything that was not counted.
 pub(crate) const TIGHT: f64 = 0.85;

@@ -20,6 +20,7 @@ mod world;
 
 pub use docker::{Container, Docker, DockerState, Image};
 pub use failure::{KnownFailure, Sign, recognise};
+pub use figures::ENOUGH_FRAMES;
 pub use gpu::{Api, ComputeCapability, Gpu, GpuKind, Holder, Vendor};
 pub use judge::judge;
 pub use measured::{GpuBandwidth, Measured, TimedRun};

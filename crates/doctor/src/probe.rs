@@ -43,8 +43,6 @@ pub struct ReadSettings {
     pub moshi_backend: Option<PathBuf>,
     /// Our own runtime, as far as the caller knows it.
     pub host: Option<Host>,
-    /// Whether the app keeps a token of Hugging Face itself.
-    pub has_token: bool,
     /// The ports that are to be free, on loopback.
     pub ports: Vec<u16>,
     /// How long all of it may take.
@@ -60,7 +58,6 @@ impl ReadSettings {
             pythons: Vec::new(),
             moshi_backend: None,
             host: None,
-            has_token: false,
             ports: vec![8998, 8999],
             limit: Duration::from_millis(1800),
         }
@@ -120,7 +117,7 @@ pub async fn read(settings: &ReadSettings, progress: &watch::Sender<Progress>) -
             reading.part("Docker", containers::read(place)),
             reading.part("Python", pythons::read(place, &settings.pythons, settings.limit)),
             reading.part("ports", ports::read(&settings.ports)),
-            reading.part("Hugging Face", hugging_face::read(place, settings.has_token)),
+            reading.part("Hugging Face", hugging_face::read(place)),
         )
     };
     let (machine, disk, nvidia, adapters, docker, pythons, taken_ports, hugging_face) = Box::pin(parts).await;

@@ -343,6 +343,19 @@ fn of_a_machine_that_nothing_is_known_of_nothing_is_claimed() {
 }
 
 #[test]
+fn a_container_that_starts_again_and_again_is_looked_at_by_its_own_name() {
+    let of = |keeps: bool| {
+        let container = format!(r#"{{"name":"my-moshi","restarts":9,"keeps_its_cache":{keeps}}}"#);
+        let world = format!(r#"{{"docker":{{"state":"running","containers":[{container}]}}}}"#);
+        judge(&World::from_json(&world).unwrap())
+    };
+    let (kept, lost) = (of(true), of(false));
+    assert_eq!(kept.verdict(Docker, Bf16), WillNotStart);
+    assert_eq!(line(kept.of(Docker, Bf16), "docker.restart-loop"), "docker logs --tail 50 my-moshi");
+    assert!(line(lost.of(Docker, Bf16), "docker.restart-loop").starts_with("docker volume create"));
+}
+
+#[test]
 fn every_runtime_is_judged_with_a_reason_and_a_next_step() {
     for file in std::fs::read_dir(format!("{}/tests/worlds", env!("CARGO_MANIFEST_DIR"))).unwrap() {
         let path = file.unwrap().path();

@@ -32,7 +32,7 @@ pub use lm::{Lm, Step};
 pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
-pub use timed::{FrameCost, LEAST_FRAMES, MOST_FRAMES, time_frames};
+pub use timed::{FrameCost, MOST_FRAMES, time_frames};
 pub use tokenizer::Tokenizer;
 
 /// What this engine can compute on, in the doctor's words.

@@ -8,9 +8,6 @@ use crate::codec::FRAME;
 use crate::timing::percentiles;
 use crate::{Error, Output, Pipeline, Sampling, load};
 
-/// Frames below which nothing should be concluded: two seconds of a conversation.
-pub const LEAST_FRAMES: u32 = 25;
-
 /// Frames at which there is nothing more to learn: ten seconds.
 pub const MOST_FRAMES: u32 = 125;
 

@@ -134,7 +134,14 @@ async fn whole(
     meter.plan(plan.total());
     let done = {
         let (folder, plan, reserve) = (folder.clone(), plan.clone(), options.reserve);
-        blocking(move || prepare(&folder, &plan, reserve)).await?
+        let lock = Arc::clone(&lock);
+        blocking(move || {
+            let done = prepare(&folder, &plan, reserve);
+            // Also when nobody waits for it any more, the model is held until here.
+            drop(lock);
+            done
+        })
+        .await?
     };
     let mut marked = Vec::new();
     for (file, done) in plan.files.iter().zip(done) {

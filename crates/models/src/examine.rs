@@ -240,7 +240,9 @@ fn open(path: &Path) -> Result<(Format, Tensors), ExamineError> {
 
 impl Tensors {
     fn add(&mut self, name: String, number: Number, bytes: u64) {
-        *self.bytes.entry(number).or_default() += bytes;
+        let all = self.bytes.entry(number).or_default();
+        // They are held against the file only when all are known.
+        *all = all.saturating_add(bytes);
         self.names.insert(name);
     }
 

@@ -226,7 +226,12 @@ impl Shelf {
         });
         let files = files.collect::<Result<_, ShelfError>>()?;
         let marker = Marker { version: 1, repo: None, revision: None, path: Some(folder), files };
-        fs::create_dir(&entry).and_then(|()| marker.write(&entry)).map_err(|error| of(&entry, error))?;
+        fs::create_dir(&entry).map_err(|error| of(&entry, error))?;
+        if let Err(error) = marker.write(&entry) {
+            // An entry without a marker would keep its name and never be listed.
+            let _ = fs::remove_dir(&entry);
+            return Err(of(&entry, error));
+        }
         drop(lock);
         let kept = self.own(&id).ok_or(ShelfError::Unknown(id))?;
         Ok((kept, examined))

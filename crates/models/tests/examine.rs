@@ -152,6 +152,14 @@ fn what_is_something_else_is_said() {
 }
 
 #[test]
+fn lengths_that_are_more_than_all_numbers_together_are_only_too_long() {
+    let tensor = format!(r#"{{"dtype":"X","shape":[1],"data_offsets":[0,{}]}}"#, u64::MAX);
+    let head = format!(r#"{{"a":{tensor},"b":{tensor}}}"#);
+    let file = [&(head.len() as u64).to_le_bytes()[..], head.as_bytes()].concat();
+    assert_eq!(look("model.safetensors", &file, None).unwrap_err().0, "models.examine.truncated");
+}
+
+#[test]
 fn files_that_are_cut_off_are_told_from_whole_ones() {
     for whole in [moshi(), gguf(&rust(2), 8, 272)] {
         assert!(look("model.safetensors", &whole, None).is_ok());

@@ -16,18 +16,19 @@ use ::doctor::{
     probe::{self, MeasureSettings, Progress, ReadSettings},
 };
 use serde_json::json;
-use store::{LocalSetup, Paths, SettingsFile};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    show::{Phase, Show},
-    timing::Timed,
+use self::{show::Phase, timing::Timed};
+use crate::{
+    end,
+    place::Place,
+    print::{Show, line, out, visible},
+    settings, token,
 };
-use crate::{end, place::Place, print::out, token};
 
 /// How long everything takes that is measured.
 const MEASURING: Duration = Duration::from_secs(20);
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         return match described::read(path) {
             Ok(world) => report(&world, None, args.json),
             Err(sentence) => {
-                eprintln!("{sentence}");
+                eprintln!("{}", line(&sentence));
                 ExitCode::from(WRONG_INPUT)
             }
         };
@@ -108,7 +109,7 @@ async fn here(args: &Args, stop: &CancellationToken) -> ExitCode {
 
 /// What is to be read, from arguments and, where they say nothing, from the settings.
 fn read_settings(args: &Args) -> Result<ReadSettings, String> {
-    let local = local_setup();
+    let local = settings::of_user().map(|file| file.get().local.clone()).unwrap_or_default();
     let set = |path: &str| (!path.trim().is_empty()).then(|| PathBuf::from(path.trim()));
     let mut pythons = args.pythons.clone();
     if pythons.is_empty() {
@@ -123,16 +124,6 @@ fn read_settings(args: &Args) -> Result<ReadSettings, String> {
         backends: engine::BACKENDS.map(str::to_owned).into(),
     });
     Ok(settings)
-}
-
-fn local_setup() -> LocalSetup {
-    let Ok(paths) = Paths::of_user() else { return LocalSetup::default() };
-    let (file, aside) = SettingsFile::open(&paths.settings());
-    if let Some(aside) = aside {
-        let kept_as = aside.kept_as.display();
-        eprintln!("[The settings were damaged ({}); the old file is {kept_as}.]", aside.reason);
-    }
-    file.get().local.clone()
 }
 
 /// As a report is read by others, in other folders.
@@ -181,7 +172,7 @@ async fn look(args: &Args, settings: ReadSettings, show: &mut Show) -> (World, O
 fn report(world: &World, timed: Option<&Timed>, as_json: bool) -> ExitCode {
     let report = judge(world);
     if !as_json {
-        out(format_args!("{}", report.to_text()));
+        out(format_args!("{}", visible(&report.to_text())));
         if let Some(sentence) = timed.and_then(|timed| timed.without_verdict(&report)) {
             out(format_args!("\n{sentence}\n"));
         }

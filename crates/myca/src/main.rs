@@ -11,6 +11,7 @@ mod model;
 mod place;
 mod print;
 mod server;
+mod settings;
 mod talk;
 mod token;
 

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::print::line;
+
 /// Models on this machine.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -47,7 +49,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            eprintln!("{sentence}");
+            // It may quote what stands in a file of somebody else.
+            eprintln!("{}", line(&sentence));
             ExitCode::FAILURE
         }
     }

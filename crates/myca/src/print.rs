@@ -1,10 +1,36 @@
 //! How commands print.
 #![allow(clippy::print_stderr, reason = "progress is for whoever started it")]
 
-use std::{fmt, io::Write};
+use std::{
+    fmt,
+    io::{IsTerminal, Write, stderr},
+};
 
 /// How wide a terminal is at least, less one, as some break a line that is full.
 const LINE: usize = 79;
+
+/// Who is told how far something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// A program that reads standard output.
+    Events,
+    /// A person.
+    Terminal,
+    /// Nobody.
+    Silent,
+}
+
+impl Show {
+    pub(crate) fn new(events: bool) -> Self {
+        if events {
+            Self::Events
+        } else if stderr().is_terminal() {
+            Self::Terminal
+        } else {
+            Self::Silent
+        }
+    }
+}
 
 /// Prints on standard output, at once. That nobody reads any more (`myca ask ... | head`) is no reason to stop in the
 /// middle.

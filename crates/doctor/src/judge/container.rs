@@ -112,7 +112,10 @@ fn cache(draft: &mut Draft, docker: &Docker) {
             "docker.restart-loop",
             format!("The container {} has been started {} times again.", container.name, container.restarts),
             if container.keeps_its_cache {
-                Step::with_line("Look at its last lines.", "docker logs --tail 50 moshi-voice")
+                Step::with_line(
+                    "Look at its last lines.",
+                    format!("docker logs --tail 50 {}", container.name),
+                )
             } else {
                 Step::with_line(
                     "Give it a volume for what it downloads: each start begins the 15 GB anew.",

@@ -14,12 +14,12 @@ const LOOKED_AT: usize = 500;
 /// What files of weights are called.
 const WEIGHTS: [&str; 3] = ["safetensors", "gguf", "bin"];
 
-pub(super) async fn read(place: &Surroundings, has_token: bool) -> Result<HuggingFace, String> {
+pub(super) async fn read(place: &Surroundings) -> Result<HuggingFace, String> {
     let place = place.clone();
     on_thread("doctor-hf", move || {
         let cache = cache(&place);
         Ok(HuggingFace {
-            token: has_token || token(&place),
+            token: token(&place),
             repos: cache.as_deref().map(repos).unwrap_or_default(),
             cache: cache.map(|path| path.display().to_string()),
         })

@@ -47,11 +47,7 @@ pub(super) async fn fetch(job: Arc<Job>, cancel: &CancellationToken) -> Result<S
                 }
                 tracing::warn!(file = job.file.name, what, "a file changed and is downloaded anew");
                 let part = Arc::clone(&part);
-                blocking(move || {
-                    part.reset();
-                    Ok(())
-                })
-                .await?;
+                blocking(move || part.reset()).await?;
             }
             Err(Trouble::Passing { why, wait }) => tokio::select! {
                 () = cancel.cancelled() => return Err(DownloadError::Paused),

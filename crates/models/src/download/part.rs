@@ -130,18 +130,36 @@ impl Part {
         *self.begun.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins anew. Waits for those who write.
-    pub(super) fn reset(&self) {
+    /// Begins anew, on the disk too before anything else is written: a kill must not leave bytes of one file marked as
+    /// whole among those of another. Waits for those who write. Touches the disk, and waits for it.
+    pub(super) fn reset(&self) -> Result<(), DownloadError> {
         *self.begun.write().unwrap_or_else(PoisonError::into_inner) += 1;
-        let mut pieces = self.pieces();
-        pieces.all.fill(Piece::Missing);
-        (pieces.etag, pieces.front) = (None, 0);
-        self.front.send_replace(0);
+        {
+            let mut pieces = self.pieces();
+            pieces.all.fill(Piece::Missing);
+            (pieces.etag, pieces.front) = (None, 0);
+            self.front.send_replace(0);
+        }
+        self.keep()
     }
 
     /// Bytes that nobody brings yet, for one who will; none, if there are none.
     pub(super) fn take(&self) -> Option<Range<u64>> {
+        self.take_from(&mut self.pieces())
+    }
+
+    /// The same for one of those who bring pieces, which it is no more if there are none. Both in one go: whoever gives
+    /// bytes back in between would leave them to somebody who does not look again.
+    pub(super) fn take_or_leave(&self) -> Option<Range<u64>> {
         let mut pieces = self.pieces();
+        let taken = self.take_from(&mut pieces);
+        if taken.is_none() {
+            pieces.workers = pieces.workers.saturating_sub(1);
+        }
+        taken
+    }
+
+    fn take_from(&self, pieces: &mut Pieces) -> Option<Range<u64>> {
         let front = pieces.front;
         let missing = |piece: &Piece| *piece == Piece::Missing;
         let rest = pieces.all.get_mut(front..)?;

@@ -43,7 +43,7 @@ pub(super) async fn start(
     if !body.part {
         // What was there is written again, as nothing can be left out.
         part = blocking(move || {
-            part.reset();
+            part.reset()?;
             Ok(part)
         })
         .await?;
@@ -66,12 +66,9 @@ async fn work(job: Arc<Job>, part: Arc<Part>, first: Option<(Range<u64>, Body)>)
     loop {
         let (run, body) = match first.take() {
             Some((run, body)) => (run, Some(body)),
-            None => match part.take() {
+            None => match part.take_or_leave() {
                 Some(run) => (run, None),
-                None => {
-                    part.leave();
-                    return Ok(());
-                }
+                None => return Ok(()),
             },
         };
         match bring(&job, &part, run.clone(), body).await {

@@ -1,18 +1,13 @@
 //! How far the doctor is: a line on the terminal, or events for a program.
-#![allow(clippy::print_stderr, reason = "progress is for whoever started it")]
 
-use std::{
-    future::Future,
-    io::{IsTerminal, stderr},
-    pin::pin,
-};
+use std::{future::Future, pin::pin};
 
 use ::doctor::{World, probe::Progress};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::Timed;
-use crate::print::{out, progress_line};
+use crate::print::{Show, out, progress_line};
 
 /// What the doctor does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +35,7 @@ impl Phase {
     }
 }
 
-/// Who is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Show {
-    /// A program that reads standard output.
-    Events,
-    /// A person.
-    Terminal,
-    /// Nobody.
-    Silent,
-}
-
 impl Show {
-    pub(super) fn new(events: bool) -> Self {
-        if events {
-            Self::Events
-        } else if stderr().is_terminal() {
-            Self::Terminal
-        } else {
-            Self::Silent
-        }
-    }
-
     /// Does some work and tells how far it is.
     pub(super) async fn follow<T>(
         &mut self,

@@ -2,8 +2,8 @@
 
 use std::{env, path::Path, time::Duration};
 
-use ::doctor::{Ram, Report, Runtime, TimedRun, Weights, World};
-use engine::{LEAST_FRAMES, MOST_FRAMES};
+use ::doctor::{ENOUGH_FRAMES, Ram, Report, Runtime, TimedRun, Weights, World};
+use engine::MOST_FRAMES;
 use models::Examined;
 use process::{Child, Line, Source, Spec};
 use serde::Serialize;
@@ -13,11 +13,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::show::{Phase, Show};
+use super::show::Phase;
 use crate::{
     frames::Said,
     place::{Found, Place},
-    print::line,
+    print::{Show, line},
 };
 
 /// What the child gets less, to end by itself.
@@ -139,7 +139,7 @@ pub(super) async fn time(
         let last = child.tail().into_iter().rfind(|line| line.source == Source::Error);
         return Err(last.map_or_else(|| exit.to_string(), |line| line.text));
     };
-    if frames < LEAST_FRAMES {
+    if frames < ENOUGH_FRAMES {
         return Err(too_slow(Some(frames), limit));
     }
     Ok(Timed { model: named.display().to_string(), counts_as, frames, median_ms, p95_ms })
@@ -173,7 +173,7 @@ fn too_slow(timed: Option<u32>, limit: Duration) -> String {
     match timed {
         None => format!("it was not loaded within {seconds:.0} s"),
         Some(frames) => format!(
-            "{frames} frames came within {seconds:.0} s, loading included, and a verdict takes {LEAST_FRAMES}"
+            "{frames} frames came within {seconds:.0} s, loading included, and a verdict takes {ENOUGH_FRAMES}"
         ),
     }
 }

@@ -1,15 +1,10 @@
 //! `myca model download`.
 #![allow(clippy::print_stderr, reason = "sentences and progress are for whoever started it")]
 
-use std::{
-    io::{IsTerminal, stderr},
-    pin::pin,
-    process::ExitCode,
-};
+use std::{pin::pin, process::ExitCode};
 
 use models::{DownloadError, Hub, Kept, Model, Options, Phase, Progress, download};
 use serde_json::{Value, json};
-use store::{Paths, SettingsFile};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +12,8 @@ use super::words::{duration, part, size};
 use crate::{
     end,
     place::Place,
-    print::{line, out, progress_line},
-    token,
+    print::{Show, line, out, progress_line},
+    settings, token,
 };
 
 #[derive(clap::Args)]
@@ -104,39 +99,15 @@ async fn fetch(args: &Args, stop: &CancellationToken) -> Result<(), Failure> {
 }
 
 fn endpoint_of_settings() -> Option<String> {
-    let (file, aside) = SettingsFile::open(&Paths::of_user().ok()?.settings());
-    if let Some(aside) = aside {
-        let kept_as = aside.kept_as.display();
-        eprintln!("[The settings were damaged ({}); the old file is {kept_as}.]", aside.reason);
-    }
-    Some(file.get().model_endpoint.clone()).filter(|endpoint| !endpoint.trim().is_empty())
+    let endpoint = settings::of_user()?.get().model_endpoint.clone();
+    Some(endpoint).filter(|endpoint| !endpoint.trim().is_empty())
 }
 
-/// Who is told how far it is.
-#[derive(Clone, Copy)]
-enum Show {
-    Events,
-    Terminal,
-    Silent,
-}
-
-impl Show {
-    fn new(json: bool) -> Self {
-        if json {
-            Self::Events
-        } else if stderr().is_terminal() {
-            Self::Terminal
-        } else {
-            Self::Silent
-        }
-    }
-
-    fn progress(self, progress: &Progress) {
-        match self {
-            Self::Events => event("progress", &json!(progress)),
-            Self::Terminal => progress_line(&words(progress)),
-            Self::Silent => {}
-        }
+fn tell(show: Show, progress: &Progress) {
+    match show {
+        Show::Events => event("progress", &json!(progress)),
+        Show::Terminal => progress_line(&words(progress)),
+        Show::Silent => {}
     }
 }
 
@@ -150,7 +121,7 @@ async fn follow<T>(mut seen: watch::Receiver<Progress>, work: impl Future<Output
                 }
                 return done;
             }
-            Ok(()) = seen.changed() => show.progress(&seen.borrow_and_update()),
+            Ok(()) = seen.changed() => tell(show, &seen.borrow_and_update()),
         }
     }
 }
