@@ -11,6 +11,7 @@ pub use error::TunnelError;
 
 use std::{
     ffi::OsString,
+    future::pending,
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     time::Duration,
@@ -20,12 +21,11 @@ use net::{Access, Client, ConnectError, HttpError, Limits, Origin};
 use process::{Child, Spec, StartError};
 use tokio::{
     select,
-    time::{Instant, sleep, sleep_until, timeout},
+    sync::broadcast::error::RecvError,
+    time::{Instant, sleep_until, timeout},
 };
 use url::Url;
 
-/// How often it is looked whether the tunnel is there.
-const LOOK: Duration = Duration::from_millis(50);
 /// How long ssh may take to say why it let a connection down.
 const WORDS: Duration = Duration::from_millis(500);
 /// How often another port is tried, where somebody took it before ssh did.
@@ -147,8 +147,8 @@ fn arguments(
         "ServerAliveInterval=5",
         "ServerAliveCountMax=3",
         "PermitLocalCommand=no",
-        // Its words are how its end is explained.
-        "LogLevel=INFO",
+        // Its words are how its end is explained, and among those of this level is that it listens.
+        "LogLevel=DEBUG1",
         connect.as_str(),
     ];
     for option in options {
@@ -163,20 +163,34 @@ fn arguments(
     arguments
 }
 
+/// Waits until ssh says that it listens. Before that the port is nobody's, and whoever took it would be believed. (What it
+/// says of the port itself comes before it has it.)
+async fn listens(child: &Child) {
+    let is_it = |text: &str| text.starts_with("debug1: channel ") && text.contains("[port listener]");
+    let (_, mut following) = child.follow();
+    loop {
+        // Also after lines were missed.
+        if child.tail().iter().any(|said| is_it(&said.text)) {
+            return;
+        }
+        if let Err(RecvError::Closed) = following.recv().await {
+            // It has ended, which is looked for elsewhere.
+            return pending().await;
+        }
+    }
+}
+
 /// Waits until something answers through the tunnel; tells whether it speaks TLS.
 async fn ready(child: &Child, port: u16) -> Result<bool, TunnelError> {
+    listens(child).await;
     let (plain, tls) = (client("ws", port)?, client("wss", port)?);
     // Whoever waits for this has a limit.
     let limits = Limits::whole(Duration::from_secs(3600));
-    loop {
-        match plain.get("/api/chat", limits).await {
-            Ok(_) | Err(HttpError::NotHttp) => return Ok(false),
-            Err(HttpError::WantsTls) => return Ok(true),
-            // ssh does not listen yet.
-            Err(HttpError::Connect(ConnectError::Refused)) => sleep(LOOK).await,
-            // ssh took the connection and let it down again.
-            Err(_) => break,
-        }
+    match plain.get("/api/chat", limits).await {
+        Ok(_) | Err(HttpError::NotHttp) => return Ok(false),
+        Err(HttpError::WantsTls) => return Ok(true),
+        // ssh took the connection and let it down again.
+        Err(_) => {}
     }
     // Some servers hang up on who does not speak TLS.
     let trial = async { tls.reach().await?.secure().await };
@@ -195,9 +209,8 @@ fn client(scheme: &str, port: u16) -> Result<Client, TunnelError> {
 
 /// Why ssh lets connections down, if it says so in a moment.
 async fn soon(child: &Child) -> Option<TunnelError> {
-    let (before, mut following) = child.follow();
-    let known = before.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
-    if let Some(error) = words::of(&known) {
+    let (_, mut following) = child.follow();
+    if let Some(error) = words::of(&said(child)) {
         return Some(error);
     }
     let known = async {
@@ -221,8 +234,10 @@ fn why(child: &Child) -> TunnelError {
     words::of(&said).unwrap_or_else(|| TunnelError::Failed(other()))
 }
 
+/// What it said to people.
 fn said(child: &Child) -> Vec<String> {
-    child.tail().into_iter().map(|line| line.text).collect()
+    let lines = child.tail().into_iter().map(|line| line.text);
+    lines.filter(|line| !line.starts_with("debug1: ")).collect()
 }
 
 /// A port of the loopback that nobody has, at this moment.

@@ -17,7 +17,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     ConnectError, Trust, Untrusted,
-    trust::{Changed, Named, Pinned, Unknown},
+    trust::{Believed, Changed, Unknown, Verifier},
 };
 
 /// How long a server may take to prove who it is.
@@ -38,12 +38,7 @@ pub(crate) async fn secure(
     let config = match trust {
         Trust::System => trusted().await?,
         Trust::Pinned(pin) => {
-            let provider = provider();
-            let verifier = Arc::new(Pinned::new(pin, &provider));
-            let config = ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|error| unusable(&error.to_string()))?;
-            Arc::new(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+            Arc::new(config(Believed::Owner(pin)).map_err(|error| unusable(&error.to_string()))?)
         }
     };
     let secured = timeout(LIMIT, TlsConnector::from(config).connect(name, stream)).await;
@@ -75,18 +70,19 @@ fn read() -> Result<ClientConfig, rustls::Error> {
     }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
-    let provider = provider();
-    let config =
-        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    // A system without any is one where nobody is trusted, and still tells which certificate it was shown.
-    if roots.is_empty() {
-        return Ok(config.with_root_certificates(roots).with_no_client_auth());
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
+    // It cannot be made of none.
+    let system = (!roots.is_empty())
+        .then(|| WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build())
+        .transpose()
         .map_err(|error| rustls::Error::General(error.to_string()))?;
-    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Named::new(verifier)));
-    Ok(config.with_no_client_auth())
+    config(Believed::System(system))
+}
+
+fn config(believed: Believed) -> Result<ClientConfig, rustls::Error> {
+    let provider = provider();
+    let verifier = Arc::new(Verifier::new(believed, &provider));
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -131,5 +127,28 @@ fn words(reason: &CertificateError) -> String {
             "it was made for another name".into()
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{
+        client::danger::ServerCertVerifier,
+        pki_types::{CertificateDer, UnixTime},
+    };
+
+    use super::*;
+    use crate::Fingerprint;
+
+    #[test]
+    fn where_the_system_trusts_nobody_it_is_still_told_which_certificate_was_shown() {
+        let verifier = Verifier::new(Believed::System(None), &provider());
+        let certificate = CertificateDer::from(vec![1, 2, 3]);
+        let name = ServerName::try_from("gpu.example").unwrap();
+        let error = verifier.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now()).unwrap_err();
+        let reason = "nobody this computer trusts has signed it".into();
+        let shown = Some(Fingerprint::of(&certificate));
+        let expected = ConnectError::Certificate(Untrusted { reason, shown });
+        assert_eq!(translate(&io::Error::other(error)), expected);
     }
 }

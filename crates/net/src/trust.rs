@@ -72,16 +72,19 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Believes whom the system believes, and says which certificate it did not believe.
+/// Whom a [`Verifier`] believes.
 #[derive(Debug)]
-pub(crate) struct Named {
-    system: Arc<WebPkiServerVerifier>,
+pub(crate) enum Believed {
+    /// Whom the system believes; nobody, where it believes nobody.
+    System(Option<Arc<WebPkiServerVerifier>>),
+    /// The owner of one certificate.
+    Owner(Fingerprint),
 }
 
-/// Believes the owner of one certificate.
+/// Says which certificate it was shown where it does not believe it.
 #[derive(Debug)]
-pub(crate) struct Pinned {
-    pin: Fingerprint,
+pub(crate) struct Verifier {
+    believed: Believed,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -115,19 +118,14 @@ fn refused(why: impl Error + Send + Sync + 'static) -> rustls::Error {
     CertificateError::Other(OtherError(Arc::new(why))).into()
 }
 
-impl Named {
-    pub(crate) fn new(system: Arc<WebPkiServerVerifier>) -> Self {
-        Self { system }
+impl Verifier {
+    pub(crate) fn new(believed: Believed, provider: &CryptoProvider) -> Self {
+        Self { believed, algorithms: provider.signature_verification_algorithms }
     }
 }
 
-impl Pinned {
-    pub(crate) fn new(pin: Fingerprint, provider: &CryptoProvider) -> Self {
-        Self { pin, algorithms: provider.signature_verification_algorithms }
-    }
-}
-
-impl ServerCertVerifier for Named {
+impl ServerCertVerifier for Verifier {
+    /// That the server has the key to the certificate is proved by the signatures.
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -136,49 +134,19 @@ impl ServerCertVerifier for Named {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.system.verify_server_cert(certificate, between, name, ocsp, now).map_err(|error| match error {
-            rustls::Error::InvalidCertificate(reason) => {
-                refused(Unknown { reason, shown: Fingerprint::of(certificate) })
+        let shown = Fingerprint::of(certificate);
+        let verified = match &self.believed {
+            Believed::Owner(pin) if shown == *pin => Ok(ServerCertVerified::assertion()),
+            Believed::Owner(_) => return Err(refused(Changed(shown))),
+            Believed::System(None) => Err(CertificateError::UnknownIssuer.into()),
+            Believed::System(Some(system)) => {
+                system.verify_server_cert(certificate, between, name, ocsp, now)
             }
+        };
+        verified.map_err(|error| match error {
+            rustls::Error::InvalidCertificate(reason) => refused(Unknown { reason, shown }),
             other => other,
         })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.system.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.system.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.system.supported_verify_schemes()
-    }
-}
-
-impl ServerCertVerifier for Pinned {
-    /// That the server has the key to the certificate is proved by the signatures, as with any other.
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let shown = Fingerprint::of(certificate);
-        if shown == self.pin { Ok(ServerCertVerified::assertion()) } else { Err(refused(Changed(shown))) }
     }
 
     fn verify_tls12_signature(

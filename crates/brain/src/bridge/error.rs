@@ -128,7 +128,8 @@ impl BridgeError {
             ),
             Self::Connect(ConnectError::Certificate(reason)) => (
                 format!("The certificate of {bridge} is not trusted ({reason})."),
-                "Install a certificate that this computer trusts, or add the host's own to the system's.",
+                "Install a certificate that this computer trusts, or test the host in Settings and accept its own \
+                 there.",
             ),
             Self::Connect(ConnectError::CertificateChanged { shown }) => (
                 format!("{bridge} shows another certificate than the one that you accepted ({shown})."),
@@ -150,7 +151,8 @@ impl BridgeError {
             Self::WantsTls => (format!("{bridge} speaks TLS."), "Write wss:// instead of ws://."),
             Self::Unauthorised(status) => (
                 format!("{bridge} does not let this program in (HTTP {status})."),
-                "Ask whoever runs the gate in front of the bridge; the bridge itself lets everybody in.",
+                "Ask whoever runs the gate in front of the bridge for a token, and enter the right one at this host in \
+                 Settings; the bridge itself lets everybody in.",
             ),
             Self::NotBridge(reason) => (
                 format!("{bridge} answers, but is no bridge ({reason})."),
