@@ -16,6 +16,7 @@ use std::{
 };
 
 use conversation::{Behind, Command, Door, Finding, Found, Host, NoWay, Phase, Problem, Way};
+use futures_util::FutureExt;
 use servers::{Server, Style};
 use tokio::sync::Notify;
 use world::{World, world};
@@ -92,6 +93,7 @@ async fn a_door_leads_to_a_host_and_is_kept_for_as_long_as_the_call_lasts() {
     w.sound().await;
     let shown = &w.call.as_ref().unwrap().host;
     assert_eq!(*shown, server.socket_address().to_string(), "the host that was found is shown");
+    assert_eq!(dropped.notified().now_or_never(), None, "what the way needs is still there");
     w.handle.send(Command::Stop).await;
     w.phase(Phase::Idle).await;
     dropped.notified().await;

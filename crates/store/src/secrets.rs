@@ -147,8 +147,8 @@ impl Secrets {
         }
     }
 
-    /// Keeps a secret instead of the one of this name that is there. Where the keyring is locked the system asks the person to unlock
-    /// it; that takes at most two minutes.
+    /// Keeps a secret instead of the one of this name that is there. Where the keyring is locked the system asks the
+    /// person to unlock it; that takes at most two minutes.
     ///
     /// # Errors
     /// Any [`SecretError`].

@@ -226,11 +226,16 @@ fn known(raw: &Map<String, Value>) -> Settings {
     }
 }
 
-/// Hosts that this version cannot read; a later one may have written them.
+/// Hosts that are not read: those that only a later version knows, and those beyond the most.
 fn unread_hosts(raw: &Map<String, Value>) -> Vec<Value> {
     let Some(Value::Array(hosts)) = raw.get("hosts") else { return Vec::new() };
-    let unread = hosts.iter().filter(|host| HostProfile::deserialize(*host).is_err());
-    unread.take(MOST_HOSTS).cloned().collect()
+    let mut read = 0;
+    let unread = hosts.iter().filter(|host| {
+        let readable = HostProfile::deserialize(*host).is_ok();
+        read += usize::from(readable);
+        !readable || read > MOST_HOSTS
+    });
+    unread.cloned().collect()
 }
 
 /// The hosts, each by itself. Before there were several, the file had one address.

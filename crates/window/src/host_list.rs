@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conversation::{Action, Host, Problem};
+use net::Origin;
 use store::{HostPlace, HostProfile, Settings};
 use url::Url;
 use uuid::Uuid;
@@ -230,14 +231,7 @@ fn profile(id: String, draft: HostDraft) -> Result<HostProfile, Problem> {
 fn encrypted_or_meant(address: &str, plain: bool) -> Result<(), Problem> {
     let with_scheme = if address.contains("://") { address.to_owned() } else { format!("ws://{address}") };
     let Ok(url) = Url::parse(&with_scheme) else { return Ok(()) };
-    let encrypted = matches!(url.scheme(), "wss" | "https");
-    let here = match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    if plain || encrypted || here {
+    if plain || Origin::of(&url).is_none_or(|origin| origin.is_secure() || origin.is_loopback()) {
         return Ok(());
     }
     Err(Problem::new(

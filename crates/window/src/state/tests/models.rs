@@ -54,7 +54,14 @@ fn two_downloads_go_on_beside_each_other_and_a_look_disturbs_neither() {
     step(&mut state, found([Absent, Absent]), 4);
     assert_eq!(shown(&state), [(Downloading, Some(1), None), (Downloading, Some(5), None)]);
     step(&mut state, Change::Download("a".into(), Checking, at(10)), 5);
-    step(&mut state, Change::DownloadOver("b".into(), Some(full("models.download.disk_full"))), 6);
+    step(
+        &mut state,
+        Change::DownloadOver(
+            "b".into(),
+            Some(Problem::new("models.download.disk_full", "It is full.", "Make room.", &[])),
+        ),
+        6,
+    );
     step(&mut state, Change::DownloadOver("a".into(), None), 7);
     step(&mut state, found([Here, Absent]), 8);
     let failed = Some("models.download.disk_full");
