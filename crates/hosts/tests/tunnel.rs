@@ -1,11 +1,19 @@
 //! Tunnels through a real ssh server.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 mod sshd;
 mod stand_in;
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 
 use hosts::{Obstacle, SshProgram, Step, StepState, Tunnel, TunnelError, Verdict, Ways, check, open};
 use net::Fingerprint;
@@ -141,4 +149,37 @@ async fn a_tunnel_that_does_not_come_about_has_an_end() {
     let host = profile(HostPlace::Ssh { target: "gpu x".into(), port: None, remote_port: 1 });
     let error = open(&host, None, &Ways::default(), PATIENCE).await.map(|way| way.shown).unwrap_err();
     assert_eq!(error, Obstacle::Tunnel(TunnelError::Target));
+}
+
+#[tokio::test]
+async fn who_takes_the_port_before_ssh_listens_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, told) = (folder.path().join("ssh"), folder.path().join("told"));
+    // An ssh that is still logging in.
+    let waits =
+        format!("#!/bin/sh\necho \"$@\" > {0}.part && mv {0}.part {0}\nexec sleep 60\n", told.display());
+    std::fs::write(&script, waits).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let ssh = SshProgram { program: script, config: None };
+    let limit = Duration::from_secs(2);
+    let mut opening = std::pin::pin!(Tunnel::open(&ssh, "gpu", None, 8998, limit));
+    let port = async {
+        loop {
+            if let Ok(arguments) = std::fs::read_to_string(&told) {
+                let forward = arguments.split("127.0.0.1:").nth(1).unwrap();
+                return forward.trim_end_matches(':').parse::<u16>().unwrap();
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let port = tokio::select! {
+        port = port => port,
+        _ = &mut opening => panic!("nothing listens"),
+    };
+    let impostor = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let opened = tokio::select! {
+        opened = opening => opened,
+        _ = impostor.accept() => panic!("the token would have gone to somebody else"),
+    };
+    assert_eq!(opened.map(|tunnel| tunnel.port()), Err(TunnelError::NoAnswer(limit)));
 }
