@@ -3,7 +3,7 @@
 
 use std::{any::Any, fmt, pin::Pin, sync::Arc};
 
-use crate::{machine::Host, problem::Problem};
+use crate::{host::Host, problem::Problem};
 
 /// Finds the way to a host. It is asked anew for each try, because a tunnel or a process may have gone, or be somewhere
 /// else by now.

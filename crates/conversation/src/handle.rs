@@ -14,8 +14,9 @@ use store::{SetAside, Turn};
 use tokio::sync::mpsc;
 
 use crate::{
+    host::Host,
     link::{BridgeNews, LinkFigures, LinkReading},
-    machine::{CallState, Host},
+    machine::CallState,
     problem::Problem,
     transcript::ShownTurn,
 };

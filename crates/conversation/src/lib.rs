@@ -7,6 +7,7 @@ mod answering;
 mod door;
 mod handle;
 mod history_writer;
+mod host;
 mod link;
 pub mod machine;
 pub mod problem;
@@ -16,8 +17,9 @@ mod transcript;
 
 pub use door::{Behind, Door, Finding, Found, NoWay};
 pub use handle::{Command, Event, Figures, Handle, Options, SoundSource, Thinker};
+pub use host::{Host, Way};
 pub use link::{BridgeNews, LinkFigures, LinkReading};
-pub use machine::{CallState, Host, Phase, Way};
+pub use machine::{CallState, Phase};
 pub use problem::{Action, Problem};
 pub use task::{Conversation, unix_ms};
 pub use transcript::ShownTurn;

@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
-use brain::{Decision, What, bridge::BridgeAddress};
-use net::Access;
+use brain::{Decision, What};
 use store::{Conversation, Delivery};
-use url::Url;
 use wire::HostMetadata;
 
 mod call;
@@ -21,7 +19,7 @@ use self::{
 pub use crate::answering::Ask;
 use crate::{
     answering::Answering,
-    door::Behind,
+    host::Host,
     problem::{LinkError, Problem},
     transcript::{ShownTurn, Transcript, TranscriptEffect},
 };
@@ -42,84 +40,6 @@ pub struct Moment {
     pub mono: Duration,
     /// Milliseconds since 1970.
     pub unix_ms: i64,
-}
-
-/// How a host is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    /// A Moshi server.
-    Moshi {
-        /// The whole address, with its query.
-        url: Url,
-        /// How to get in.
-        access: Access,
-    },
-    /// A PersonaPlex Bridge. It chooses persona and voice by itself.
-    Bridge {
-        /// Where it is.
-        address: BridgeAddress,
-        /// How to get in.
-        access: Access,
-    },
-    /// It is found out when it is called.
-    Behind(Behind),
-}
-
-/// Where Moshi runs, ready to be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    /// How it is called.
-    pub way: Way,
-    /// The address as it is shown: no query.
-    pub shown: String,
-    /// How long to wait for the handshake.
-    pub handshake_limit: Duration,
-}
-
-impl Host {
-    /// A Moshi server from what a person typed.
-    ///
-    /// # Errors
-    /// The problem with the address, the persona or the voice.
-    pub fn new(
-        address: &str,
-        persona: &str,
-        voice: &str,
-        handshake_limit: Duration,
-    ) -> Result<Self, Problem> {
-        let query = wire::ChatQuery::new(persona, voice).map_err(|e| Problem::address(&e))?;
-        let url = wire::chat_url(address, &query).map_err(|e| Problem::address(&e))?;
-        let host = url.host_str().unwrap_or_default();
-        let shown = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        let way = Way::Moshi { url, access: Access::default() };
-        Ok(Self { way, shown, handshake_limit })
-    }
-
-    /// The same, getting in as this says.
-    #[must_use]
-    pub fn with_access(mut self, access: Access) -> Self {
-        match &mut self.way {
-            Way::Moshi { access: own, .. } | Way::Bridge { access: own, .. } => *own = access,
-            // Whoever is behind the door knows.
-            Way::Behind(_) => {}
-        }
-        self
-    }
-
-    /// A bridge from what a person typed.
-    ///
-    /// # Errors
-    /// The problem with the address.
-    pub fn bridge(address: &str, handshake_limit: Duration) -> Result<Self, Problem> {
-        let address = BridgeAddress::parse(address).map_err(|e| Problem::bridge_address(&e))?;
-        let shown = address.to_string();
-        let shown = shown.split_once("://").map_or(shown.as_str(), |(_, rest)| rest).to_owned();
-        let way = Way::Bridge { address, access: Access::default() };
-        Ok(Self { way, shown, handshake_limit })
-    }
 }
 
 /// What a link reports.

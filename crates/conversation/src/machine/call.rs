@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wire::HostMetadata;
 
-use super::{CallState, Host, Moment, Phase, words};
-use crate::problem::LinkError;
+use super::{CallState, Moment, Phase, words};
+use crate::{host::Host, problem::LinkError};
 
 /// A host that answers the upgrade but not more for this long is probably held by somebody else: stock servers say
 /// nothing then.
