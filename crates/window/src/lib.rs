@@ -26,6 +26,6 @@ mod wish;
 pub use bindings::typescript;
 pub use hosts::SshProgram;
 pub use places::PlaceOptions;
-pub use settings::SettingsPatch;
+pub use settings::{LocalPatch, SettingsPatch};
 pub use task::Options;
 pub use wish::{Sink, Window};

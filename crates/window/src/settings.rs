@@ -2,11 +2,11 @@
 
 use conversation::{Action, Problem};
 use serde::{Deserialize, Deserializer};
-use store::Settings;
+use store::{LocalSetup, Settings};
 use ts_rs::TS;
 use wire::ChatQuery;
 
-use crate::view::{LocalSetup, Theme};
+use crate::view::{Runtime, Theme};
 
 /// The wait for a handshake, in seconds: shorter ones fail on every host that reads a persona, longer ones are a typo.
 const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
@@ -22,7 +22,7 @@ pub struct SettingsPatch {
     /// Whether the next host in the list is called where the chosen one does not answer.
     pub use_next_host: Option<bool>,
     /// How Moshi is started on this computer.
-    pub local: Option<LocalSetup>,
+    pub local: Option<LocalPatch>,
     /// Where models are downloaded from; empty: Hugging Face.
     pub model_endpoint: Option<String>,
     /// How long to wait for the host's handshake, in seconds.
@@ -51,6 +51,51 @@ pub struct SettingsPatch {
     pub person: Option<String>,
 }
 
+/// A change of how Moshi is started on this computer. Absent or null: unchanged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[ts(optional_fields = nullable)]
+pub struct LocalPatch {
+    /// The program.
+    pub runtime: Option<Runtime>,
+    /// The id of the model.
+    pub model: Option<String>,
+    /// The Python interpreter, or the virtual environment.
+    pub python: Option<String>,
+    /// The program `moshi-backend`.
+    pub backend: Option<String>,
+    /// The Docker image.
+    pub image: Option<String>,
+    /// Whether it is started together with the app.
+    pub with_app: Option<bool>,
+}
+
+impl LocalPatch {
+    fn apply(self, setup: &mut LocalSetup) {
+        if let Some(runtime) = self.runtime {
+            setup.runtime = runtime.into();
+        }
+        if let Some(with_app) = self.with_app {
+            setup.with_app = with_app;
+        }
+        set_texts([
+            (self.model, &mut setup.model),
+            (self.python, &mut setup.python),
+            (self.backend, &mut setup.backend),
+            (self.image, &mut setup.image),
+        ]);
+    }
+}
+
+/// Sets those texts that are given, without the white space around them.
+fn set_texts<const N: usize>(texts: [(Option<String>, &mut String); N]) {
+    for (new, setting) in texts {
+        if let Some(new) = new {
+            new.trim().clone_into(setting);
+        }
+    }
+}
+
 /// A value that is there, even if it is null.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -70,7 +115,7 @@ impl SettingsPatch {
             after.use_next_host = use_next_host;
         }
         if let Some(local) = self.local {
-            after.local = local.into();
+            local.apply(&mut after.local);
         }
         if let Some(seconds) = self.handshake_limit_s {
             if !HANDSHAKE_LIMIT_S.contains(&seconds) {
@@ -93,17 +138,13 @@ impl SettingsPatch {
         if let Some(theme) = self.theme {
             after.theme = theme.into();
         }
-        for (new, setting) in [
+        set_texts([
             (self.model_endpoint, &mut after.model_endpoint),
             (self.mas_address, &mut after.mas_address),
             (self.model_address, &mut after.model_address),
             (self.model, &mut after.model),
             (self.person, &mut after.person),
-        ] {
-            if let Some(new) = new {
-                new.trim().clone_into(setting);
-            }
-        }
+        ]);
         crate::brains::check(&after)?;
         if (&after.persona, &after.voice) != (&before.persona, &before.voice) {
             // Any host will do: what is too long for one is too long for all.
@@ -198,6 +239,14 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(patch(all).apply(&Settings::default()).unwrap(), expected);
+    }
+
+    #[test]
+    fn two_changes_of_how_moshi_is_started_do_not_undo_each_other() {
+        let before = Settings::default();
+        let python = patch(r#"{"local":{"python":" /venv "}}"#).apply(&before).unwrap();
+        let both = patch(r#"{"local":{"withApp":true,"model":null}}"#).apply(&python).unwrap();
+        assert_eq!((both.local.python.as_str(), both.local.with_app), ("/venv", true));
     }
 
     #[test]

@@ -172,6 +172,13 @@ fn row(finding: &doctor::Finding, best: Option<&doctor::Choice>) -> DoctorRow {
     };
     DoctorRow {
         runtime,
+        program: match finding.runtime {
+            doctor::Runtime::HostGpu | doctor::Runtime::HostCpu => view::Runtime::MycaHost,
+            doctor::Runtime::MoshiPython | doctor::Runtime::MoshiPythonQ8 => view::Runtime::PythonMoshi,
+            doctor::Runtime::Personaplex => view::Runtime::PersonaPlex,
+            doctor::Runtime::MoshiBackend => view::Runtime::MoshiBackend,
+            doctor::Runtime::Docker => view::Runtime::Docker,
+        },
         weights: Some(finding.weights.to_string()),
         verdict: match finding.verdict {
             doctor::Verdict::Works => view::Verdict::Works,

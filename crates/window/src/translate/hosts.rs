@@ -50,15 +50,6 @@ impl From<LocalRuntime> for view::Runtime {
     }
 }
 
-impl From<view::LocalSetup> for LocalSetup {
-    fn from(setup: view::LocalSetup) -> Self {
-        let view::LocalSetup { runtime, model, python, backend, image, with_app } = setup;
-        let [model, python, backend, image] =
-            [model, python, backend, image].map(|text| text.trim().to_owned());
-        Self { runtime: runtime.into(), model, python, backend, image, with_app }
-    }
-}
-
 impl From<LocalSetup> for view::LocalSetup {
     fn from(setup: LocalSetup) -> Self {
         let LocalSetup { runtime, model, python, backend, image, with_app } = setup;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use ts_rs::TS;
 
-use super::Problem;
+use super::{Problem, Runtime};
 
 /// What the doctor is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
@@ -54,6 +54,8 @@ pub enum Basis {
 pub struct DoctorRow {
     /// The runtime and where it would run, as it is shown: "myca host on the GPU".
     pub runtime: String,
+    /// The program that would be started.
+    pub program: Runtime,
     /// The weights: bf16, q8, q4; null where that makes no difference.
     pub weights: Option<String>,
     /// What it can do.

@@ -22,8 +22,8 @@ pub enum Runtime {
 }
 
 /// How Moshi is started on this computer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
 pub struct LocalSetup {
     /// The program.
     pub runtime: Runtime,

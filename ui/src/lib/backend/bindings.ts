@@ -342,6 +342,8 @@ export type Basis = "read" | "measured";
 export type DoctorRow = {
   /** The runtime and where it would run, as it is shown: "myca host on the GPU". */
   runtime: string,
+  /** The program that would be started. */
+  program: Runtime,
   /** The weights: bf16, q8, q4; null where that makes no difference. */
   weights: string | null,
   /** What it can do. */
@@ -489,6 +491,22 @@ export type Settings = {
   person: string,
 };
 
+/** A change of how Moshi is started on this computer. Absent or null: unchanged. */
+export type LocalPatch = {
+  /** The program. */
+  runtime?: Runtime | null,
+  /** The id of the model. */
+  model?: string | null,
+  /** The Python interpreter, or the virtual environment. */
+  python?: string | null,
+  /** The program `moshi-backend`. */
+  backend?: string | null,
+  /** The Docker image. */
+  image?: string | null,
+  /** Whether it is started together with the app. */
+  withApp?: boolean | null,
+};
+
 /** A change. Absent: unchanged. For the two devices null means "follow the system's default"; elsewhere null means
  * unchanged. */
 export type SettingsPatch = {
@@ -497,7 +515,7 @@ export type SettingsPatch = {
   /** Whether the next host in the list is called where the chosen one does not answer. */
   useNextHost?: boolean | null,
   /** How Moshi is started on this computer. */
-  local?: LocalSetup | null,
+  local?: LocalPatch | null,
   /** Where models are downloaded from; empty: Hugging Face. */
   modelEndpoint?: string | null,
   /** How long to wait for the host's handshake, in seconds. */

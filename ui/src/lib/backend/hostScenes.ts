@@ -176,6 +176,7 @@ export const LOG_LINES = [
 const CPU_ROWS: DoctorRow[] = [
   {
     runtime: "myca host on the processor",
+    program: "mycaHost",
     weights: "q4",
     verdict: "tooSlow",
     basis: "measured",
@@ -185,6 +186,7 @@ const CPU_ROWS: DoctorRow[] = [
   },
   {
     runtime: "Kyutai's moshi.server",
+    program: "pythonMoshi",
     weights: "bf16",
     verdict: "willNotStart",
     basis: "read",
@@ -194,6 +196,7 @@ const CPU_ROWS: DoctorRow[] = [
   },
   {
     runtime: "Docker image",
+    program: "docker",
     weights: null,
     verdict: "willNotStart",
     basis: "read",
@@ -206,6 +209,7 @@ const CPU_ROWS: DoctorRow[] = [
 const GPU_ROWS: DoctorRow[] = [
   {
     runtime: "myca host on the GPU",
+    program: "mycaHost",
     weights: "q8",
     verdict: "works",
     basis: "measured",
@@ -215,6 +219,7 @@ const GPU_ROWS: DoctorRow[] = [
   },
   {
     runtime: "myca host on the GPU",
+    program: "mycaHost",
     weights: "bf16",
     verdict: "shouldWork",
     basis: "read",
@@ -224,6 +229,7 @@ const GPU_ROWS: DoctorRow[] = [
   },
   {
     runtime: "NVIDIA's moshi.server",
+    program: "personaPlex",
     weights: "bf16",
     verdict: "willNotStart",
     basis: "read",
@@ -233,6 +239,7 @@ const GPU_ROWS: DoctorRow[] = [
   },
   {
     runtime: "moshi-backend",
+    program: "moshiBackend",
     weights: "q8",
     verdict: "willNotStart",
     basis: "read",

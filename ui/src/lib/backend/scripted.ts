@@ -119,7 +119,8 @@ export class ScriptedBackend implements Backend {
 
   async changeSettings(patch: SettingsPatch): Promise<void> {
     await this.#answer("changeSettings", patch);
-    const settings = { ...this.#now.settings, ...patch } as Snapshot["settings"];
+    const before = this.#now.settings;
+    const settings = { ...before, ...patch, local: { ...before.local, ...patch.local } } as Snapshot["settings"];
     this.send({ type: "settings", settings });
   }
 
