@@ -12,7 +12,7 @@ pub fn file(data: &[u8]) {
     let mut bytes = 0;
     for name in file.names() {
         let info = file.info(name);
-        assert!(info.is_some_and(|info| info.place.end <= data.len()), "{name} is within the file");
+        assert!(info.is_some_and(|info| info.place.end <= data.len() as u64), "{name} is within the file");
         bytes += info.map_or(0, |info| info.bytes());
         let known = info.is_some_and(|info| info.format.is_some());
         let tensor = file.tensor(name);

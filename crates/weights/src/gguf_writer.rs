@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::part_file::PartFile;
-use crate::{Error, Format};
+use crate::{Format, WriteError};
 
 /// Where tensors begin at multiples of, in bytes.
 const ALIGNMENT: u32 = 32;
@@ -54,15 +54,15 @@ impl GgufWriter {
     /// Starts a file with this metadata (`general.alignment` is added) and these tensors in this order.
     ///
     /// # Errors
-    /// [`Error::Exists`] where there is a file that may not be overwritten, [`Error::Busy`] where another program
-    /// writes it, [`Error::File`] where the system refuses, and [`Error::Unwritable`] for what cannot be in such a file.
+    /// [`WriteError::Exists`] where there is a file that may not be overwritten, [`WriteError::Busy`] where another program
+    /// writes it, [`WriteError::File`] where the system refuses, and [`WriteError::Unwritable`] for what cannot be in such a file.
     pub fn create(
         target: &Path,
         metadata: &[(&str, Value)],
         mut planned: Vec<Planned>,
         overwrite: bool,
-    ) -> Result<Self, Error> {
-        let head = head(metadata, &planned).map_err(|(name, reason)| Error::Unwritable {
+    ) -> Result<Self, WriteError> {
+        let head = head(metadata, &planned).map_err(|(name, reason)| WriteError::Unwritable {
             path: target.into(),
             name,
             reason: reason.into(),
@@ -78,8 +78,8 @@ impl GgufWriter {
     /// Begins the next tensor, which has to have this name.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] where another one comes next, or where the one before is not whole.
-    pub fn begin(&mut self, name: &str) -> Result<(), Error> {
+    /// [`WriteError::Unwritable`] where another one comes next, or where the one before is not whole.
+    pub fn begin(&mut self, name: &str) -> Result<(), WriteError> {
         self.end()?;
         match self.planned.pop() {
             Some(next) if next.name == name => {
@@ -95,8 +95,8 @@ impl GgufWriter {
     /// Writes some more of the tensor.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] where that is more than its shape takes, [`Error::File`] where the system refuses.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    /// [`WriteError::Unwritable`] where that is more than its shape takes, [`WriteError::File`] where the system refuses.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let Some((name, left)) = &mut self.current else {
             return Err(self.broken("a tensor", "was not begun"));
         };
@@ -111,9 +111,9 @@ impl GgufWriter {
     /// Ends the file, brings it to the disk and gives it its name. Returns its length in bytes.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] where something of what was promised is missing, [`Error::Exists`] where there is a file
-    /// by now, [`Error::File`] where the system refuses.
-    pub fn finish(mut self) -> Result<u64, Error> {
+    /// [`WriteError::Unwritable`] where something of what was promised is missing, [`WriteError::Exists`] where there is a file
+    /// by now, [`WriteError::File`] where the system refuses.
+    pub fn finish(mut self) -> Result<u64, WriteError> {
         self.end()?;
         if let Some(missing) = self.planned.pop() {
             return Err(self.broken(&missing.name, "was promised and did not come"));
@@ -123,7 +123,7 @@ impl GgufWriter {
     }
 
     /// Ends the tensor that is being written.
-    fn end(&mut self) -> Result<(), Error> {
+    fn end(&mut self) -> Result<(), WriteError> {
         match self.current.take() {
             None => Ok(()),
             Some((_, 0)) => self.pad(),
@@ -131,20 +131,20 @@ impl GgufWriter {
         }
     }
 
-    fn pad(&mut self) -> Result<(), Error> {
+    fn pad(&mut self) -> Result<(), WriteError> {
         let padding = self.bytes.next_multiple_of(ALIGNMENT.into()) - self.bytes;
         let zeros = [0; ALIGNMENT as usize];
         self.put(zeros.get(..padding as usize).unwrap_or_default())
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         self.file.write(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
 
-    fn broken(&self, name: &str, reason: &str) -> Error {
-        Error::Unwritable { path: self.file.target().into(), name: name.into(), reason: reason.into() }
+    fn broken(&self, name: &str, reason: &str) -> WriteError {
+        WriteError::Unwritable { path: self.file.target().into(), name: name.into(), reason: reason.into() }
     }
 }
 

@@ -10,15 +10,19 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gguf_writer;
+mod head;
 pub mod layout;
 mod map;
 mod part_file;
 pub mod quantize;
 mod tensor;
+mod write_error;
 
 pub use bytes::Bytes;
 pub use error::Error;
-pub use file::{File, Info};
+pub use file::File;
 pub use format::Format;
 pub use gguf_writer::{GgufWriter, Planned, Value};
+pub use head::{Flaw, Head, Info, Kind};
 pub use tensor::Tensor;
+pub use write_error::WriteError;

@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::WriteError;
 
 /// Bytes that are written at once.
 const AT_ONCE: usize = 1 << 20;
@@ -25,8 +25,8 @@ pub(crate) struct PartFile {
 }
 
 impl PartFile {
-    pub(crate) fn create(target: &Path, overwrite: bool) -> Result<Self, Error> {
-        let wrong = |source| Error::File { path: target.into(), source };
+    pub(crate) fn create(target: &Path, overwrite: bool) -> Result<Self, WriteError> {
+        let wrong = |source| WriteError::File { path: target.into(), source };
         let Some(name) = target.file_name() else {
             return Err(wrong(io::Error::new(ErrorKind::InvalidInput, "it is no name of a file")));
         };
@@ -48,44 +48,44 @@ impl PartFile {
             // It was left behind by a program that was killed, or it is in use.
             match File::options().write(true).open(&part) {
                 Ok(file) => match file.try_lock() {
-                    Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: part }),
+                    Err(TryLockError::WouldBlock) => return Err(WriteError::Busy { path: part }),
                     Ok(()) | Err(TryLockError::Error(_)) => {}
                 },
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(source) => return Err(Error::File { path: part, source }),
+                Err(source) => return Err(WriteError::File { path: part, source }),
             }
             match fs::remove_file(&part) {
                 Err(source) if source.kind() != ErrorKind::NotFound => {
-                    return Err(Error::File { path: part, source });
+                    return Err(WriteError::File { path: part, source });
                 }
                 _ => {}
             }
         }
-        Err(Error::Busy { path: part })
+        Err(WriteError::Busy { path: part })
     }
 
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
-        written.map_err(|source| Error::File { path: self.part.clone(), source })
+        written.map_err(|source| WriteError::File { path: self.part.clone(), source })
     }
 
     /// Gives it its own name, when all of it is on the disk.
-    pub(crate) fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<(), WriteError> {
         let on_disk = self.file.as_mut().map_or(Ok(()), |file| {
             file.flush()?;
             file.get_ref().sync_all()
         });
-        on_disk.map_err(|source| Error::File { path: self.part.clone(), source })?;
+        on_disk.map_err(|source| WriteError::File { path: self.part.clone(), source })?;
         refuse(&self.target, self.overwrite)?;
         let renamed = fs::rename(&self.part, &self.target).and_then(|()| {
             self.file = None;
             sync_folder(&self.target)
         });
-        renamed.map_err(|source| Error::File { path: self.target.clone(), source })
+        renamed.map_err(|source| WriteError::File { path: self.target.clone(), source })
     }
 }
 
@@ -99,9 +99,9 @@ impl Drop for PartFile {
     }
 }
 
-fn refuse(target: &Path, overwrite: bool) -> Result<(), Error> {
+fn refuse(target: &Path, overwrite: bool) -> Result<(), WriteError> {
     if !overwrite && target.symlink_metadata().is_ok() {
-        return Err(Error::Exists { path: target.into() });
+        return Err(WriteError::Exists { path: target.into() });
     }
     Ok(())
 }

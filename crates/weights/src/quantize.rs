@@ -3,6 +3,7 @@
 //! Tensors go through in pieces, so that the memory that it takes does not depend on the model.
 
 mod convert;
+mod error;
 mod plan;
 
 use std::num::NonZero;
@@ -11,9 +12,10 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use crate::layout::Depformer;
-use crate::{Error, File, Format, GgufWriter, Planned, Value};
+use crate::{File, Format, GgufWriter, Planned, Value, WriteError};
 
 pub use convert::Off;
+pub use error::QuantizeError;
 
 /// What is to be made of the weights.
 #[derive(Debug, Clone)]
@@ -84,21 +86,20 @@ fn by_name<S: Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Er
 /// taken. `go_on` is asked between pieces, which take less than a second each; nothing is left when it says no.
 ///
 /// # Errors
-/// What is wrong with the weights: [`Error::Damaged`] and [`Error::TensorType`], and with a number of them
-/// [`Error::NotFinite`] and [`Error::TooLarge`]. [`Error::Cancelled`] when it was told to stop. What [`GgufWriter`]
-/// says of the new file.
+/// What is wrong with the weights, with a number of them, or with the new file, and [`QuantizeError::Cancelled`] when it
+/// was told to stop.
 pub fn quantize(
     weights: &File,
     depformer: &Depformer,
     target: &Path,
     options: &Options,
     go_on: &mut dyn FnMut(Progress<'_>) -> bool,
-) -> Result<Report, Error> {
+) -> Result<Report, QuantizeError> {
     if target
         .canonicalize()
         .is_ok_and(|target| weights.path().canonicalize().is_ok_and(|path| path == target))
     {
-        return Err(Error::Exists { path: target.into() });
+        return Err(WriteError::Same { path: target.into() }.into());
     }
     let steps = plan::plan(weights, depformer, options.format)?;
     let planned = steps.iter().map(plan::Step::planned).collect();
@@ -114,7 +115,7 @@ pub fn quantize(
             writer.write(stored)?;
             done += read;
             let goes_on = go_on(Progress { done, total, tensor: &name });
-            if goes_on { Ok(()) } else { Err(Error::Cancelled { path: target.into() }) }
+            if goes_on { Ok(()) } else { Err(QuantizeError::Cancelled { path: target.into() }) }
         })?;
         off = off.and(of_tensor);
         let bytes = format.tensor_bytes(&shape).unwrap_or(0) as u64;

@@ -83,10 +83,10 @@ fn broken_safetensors_files_are_refused() {
     assert_eq!(one(entry("F32", "3", "0,8")), "tensor a does not fill its place");
     assert_eq!(one(entry("F32", "4611686018427387904,4", "0,0")), "tensor a does not fill its place");
     assert_eq!(one(entry("F32", &format!("0,{0},{0}", u64::MAX), "0,0")), "tensor a does not fill its place");
-    let behind = "tensor a ends behind the file's end; it is probably cut off";
-    assert_eq!(one(entry("F32", "2", "8,0")), behind);
-    assert_eq!(one(entry("F32", "2", "0,9")), behind);
-    assert_eq!(one(entry("F32", "2", "18446744073709551615,7")), behind);
+    assert_eq!(one(entry("F32", "2", "8,0")), "tensor a ends before it begins");
+    assert_eq!(one(entry("F32", "2", "0,9")), "tensor a does not fill its place");
+    assert_eq!(one(entry("F32", "2", "1,9")), "1 bytes are missing at its end");
+    assert!(one(entry("X", "1", "0,18446744073709551615")).ends_with(" bytes are missing at its end"));
     assert!(one(entry("F32", "-2", "0,8")).starts_with("tensor a is not described ("));
     assert!(one("7".into()).starts_with("tensor a is not described ("));
     assert_eq!(one(entry("U8", "1,1,1,1,1,1,1,1,1", "0,1")), "tensor a has 9 dimensions");
@@ -100,10 +100,11 @@ fn broken_safetensors_files_are_refused() {
         let reason = refusal(&safetensors(json, &[0; 8]));
         assert!(!reason.contains("line"), "{json}: {reason}");
     }
-    assert_eq!(refusal(&u64::MAX.to_le_bytes()), "its header is longer than the file");
+    assert_eq!(refusal(&u64::MAX.to_le_bytes()), "it is no file of weights that is known");
+    assert_eq!(refusal(&9_u64.to_le_bytes()), "its header is longer than the file");
     let mut long = safetensors("", &vec![b' '; (64 << 20) + 1]);
     long[..8].copy_from_slice(&((64_u64 << 20) + 1).to_le_bytes());
-    assert_eq!(refusal(&long), "its header is too long");
+    assert_eq!(refusal(&long), "it is no file of weights that is known");
     let entry = entry("U8", "0", "0,0");
     let many: Vec<_> = (0..=1 << 16).map(|i| format!(r#""{i}":{entry}"#)).collect();
     assert_eq!(refusal(&safetensors(&format!("{{{}}}", many.join(",")), &[])), "it has too many tensors");
@@ -204,9 +205,11 @@ fn tensor(name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Vec<u8> {
 #[test]
 fn a_hostile_gguf_file_is_refused() {
     let one = |tensor: Vec<u8>| refusal(&head(&[], &[tensor]));
-    let end = "its tensors end behind its end; it is probably cut off";
-    assert_eq!(one(tensor("a", &[1000], 0, 0)), end);
-    assert_eq!(one(tensor("a", &[1], 0, 1000)), end);
+    let end = |reason: String| assert!(reason.ends_with(" bytes are missing at its end"), "{reason}");
+    end(one(tensor("a", &[1000], 0, 0)));
+    end(one(tensor("a", &[1], 0, 1000)));
+    end(one(tensor("a", &[1], 0, u64::MAX - 1000)));
+    assert_eq!(one(tensor("a", &[1], 0, u64::MAX - 10)), "tensor a ends nowhere");
     let blocks = "tensor a does not fill its blocks";
     assert_eq!(one(tensor("a", &[1 << 62, 4], 0, 0)), blocks);
     assert_eq!(one(tensor("a", &[1], 0, u64::MAX)), blocks);
@@ -225,10 +228,14 @@ fn a_hostile_gguf_file_is_refused() {
     assert_eq!(meta(entry("general.alignment", 4, &0_u32.to_le_bytes())), "its alignment is 0");
     assert_eq!(meta(entry("general.alignment", 8, &string("32"))), "its alignment is no number");
     assert_eq!(meta(entry("k", 13, &[])), "a value is of the unknown type 13");
-    assert_eq!(meta(entry("k", 8, &u64::MAX.to_le_bytes())), "it is cut off");
+    assert_eq!(meta(entry("k", 8, &u64::MAX.to_le_bytes())), "it ends in its head");
     let list = |kind: u32, items: u64| [&kind.to_le_bytes()[..], &items.to_le_bytes()].concat();
     for kind in [0, 10, 8, 9] {
-        assert_eq!(meta(entry("k", 9, &list(kind, u64::MAX))), "it is cut off", "a long list of {kind}");
+        assert_eq!(
+            meta(entry("k", 9, &list(kind, u64::MAX))),
+            "it ends in its head",
+            "a long list of {kind}"
+        );
     }
     assert_eq!(meta(entry("k", 9, &list(9, 1).repeat(5))), "a value is of the unknown type 9");
 

@@ -9,13 +9,13 @@ use std::path::Path;
 
 use candle::by_candle;
 use candle_core::quantized::gguf_file;
-use weights::{Error, File, Format, GgufWriter, Planned, Value};
+use weights::{File, Format, GgufWriter, Planned, Value, WriteError};
 
 fn planned(name: &str, shape: &[usize], format: Format) -> Planned {
     Planned { name: name.into(), shape: shape.into(), format }
 }
 
-fn create(target: &Path, overwrite: bool) -> Result<GgufWriter, Error> {
+fn create(target: &Path, overwrite: bool) -> Result<GgufWriter, WriteError> {
     GgufWriter::create(
         target,
         &[],
@@ -82,7 +82,7 @@ fn candle_and_we_read_what_was_written() {
 fn only_what_was_promised_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("model.gguf");
-    let after = |steps: &dyn Fn(&mut GgufWriter) -> Result<(), Error>| {
+    let after = |steps: &dyn Fn(&mut GgufWriter) -> Result<(), WriteError>| {
         let mut writer = create(&target, false).unwrap();
         let error = steps(&mut writer).and_then(|()| writer.finish()).unwrap_err();
         assert_eq!(error.code(), "weights.unwritable");
@@ -123,7 +123,7 @@ fn what_cannot_be_in_such_a_file_is_refused() {
     }
 }
 
-fn write(mut writer: GgufWriter) -> Result<u64, Error> {
+fn write(mut writer: GgufWriter) -> Result<u64, WriteError> {
     for (name, bytes) in [("a", &[0_u8; 8][..]), ("b", &[0; 2])] {
         writer.begin(name)?;
         writer.write(bytes)?;
@@ -163,7 +163,7 @@ fn two_do_not_write_the_same_file() {
 #[test]
 fn a_place_that_cannot_be_written_has_a_reason() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(create(&folder.path().join("none/model.gguf"), false).unwrap_err().code(), "weights.file");
+    assert_eq!(create(&folder.path().join("none/model.gguf"), false).unwrap_err().code(), "weights.write");
     assert_eq!(create(folder.path(), false).unwrap_err().code(), "weights.exists");
-    assert_eq!(create(Path::new("/"), true).unwrap_err().code(), "weights.file");
+    assert_eq!(create(Path::new("/"), true).unwrap_err().code(), "weights.write");
 }

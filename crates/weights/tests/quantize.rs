@@ -14,8 +14,8 @@ use candle::by_candle;
 use golden::golden;
 use tempfile::TempDir;
 use weights::layout::Depformer;
-use weights::quantize::{Options, Progress, Report, quantize};
-use weights::{Error, File, Format, GgufWriter, Planned};
+use weights::quantize::{Options, Progress, QuantizeError, Report, quantize};
+use weights::{File, Format, GgufWriter, Planned};
 
 const SEVEN: &str = "lm_7bshape_weights.safetensors";
 
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-fn run(weights: &Path, slices: usize, target: &Path, format: Format) -> Result<Report, Error> {
+fn run(weights: &Path, slices: usize, target: &Path, format: Format) -> Result<Report, QuantizeError> {
     let weights = File::open(weights).unwrap();
     let depformer = Depformer::described(b"{}", &weights).unwrap().first(slices);
     quantize(&weights, &depformer, target, &Options::new(format), &mut |_| true)
@@ -246,14 +246,17 @@ fn numbers_that_are_none_are_named() {
         for value in [f32::NAN, f32::NEG_INFINITY] {
             let error = refused(7777, value, format);
             assert!(
-                matches!(&error, Error::NotFinite { name, index: 7777, .. } if name == "text_emb.weight"),
+                matches!(&error, QuantizeError::NotFinite { name, index: 7777, .. } if name == "text_emb.weight"),
                 "{format} {error}"
             );
         }
     }
     for format in [Format::F16, Format::Q4_0, Format::Q8_0, Format::Q4K] {
         let error = refused(7777, -1e30, format);
-        assert!(matches!(&error, Error::TooLarge { value, .. } if *value == -1e30), "{format} {error}");
+        assert!(
+            matches!(&error, QuantizeError::TooLarge { value, .. } if *value == -1e30),
+            "{format} {error}"
+        );
     }
     // A number is counted in the tensor that is published, not in the part that it is of.
     let mut stack = numbers(2 * 96 * 96, 0);
@@ -265,7 +268,7 @@ fn numbers_that_are_none_are_named() {
     ];
     safetensors(&weights, &tensors);
     let error = run(&weights, 2, &target, Format::Q8_0).unwrap_err();
-    assert!(matches!(error, Error::NotFinite { index, .. } if index == 96 * 96 + 3));
+    assert!(matches!(error, QuantizeError::NotFinite { index, .. } if index == 96 * 96 + 3));
     run(&weights, 1, &target, Format::Q8_0).unwrap();
 }
 
@@ -310,6 +313,6 @@ fn weights_are_not_replaced_by_themselves() {
     let depformer = Depformer::described(b"{}", &weights).unwrap();
     let options = Options { overwrite: true, ..Options::new(Format::Q8_0) };
     let error = quantize(&weights, &depformer, &path, &options, &mut |_| true).unwrap_err();
-    assert_eq!(error.code(), "weights.exists");
+    assert_eq!(error.code(), "weights.same");
     quantize(&weights, &depformer, &place.path("other"), &options, &mut |_| true).unwrap();
 }

@@ -7,6 +7,7 @@ use std::thread;
 
 use serde::Serialize;
 
+use super::QuantizeError;
 use super::plan::Step;
 use crate::{Error, Format};
 
@@ -110,8 +111,8 @@ impl Converter {
     pub(super) fn convert(
         &mut self,
         step: &Step,
-        mut give: impl FnMut(&[u8], u64) -> Result<(), Error>,
-    ) -> Result<Off, Error> {
+        mut give: impl FnMut(&[u8], u64) -> Result<(), QuantizeError>,
+    ) -> Result<Off, QuantizeError> {
         let (numbers, size) = step.stored.block();
         let piece = (PIECE / numbers * size) as u64;
         let (mut at, mut before, mut off) = (step.place.start, step.before, Off::default());
@@ -130,14 +131,16 @@ impl Converter {
         Ok(off)
     }
 
-    fn error(&self, step: &Step, before: usize, refused: Refused) -> Error {
+    fn error(&self, step: &Step, before: usize, refused: Refused) -> QuantizeError {
         let (path, name) = (self.path.clone(), step.source.clone());
         match refused {
-            Refused::Threads(source) => Error::Thread { source },
+            Refused::Threads(source) => QuantizeError::Thread { source },
             Refused::Number(index, value) if value.is_finite() => {
-                Error::TooLarge { path, name, index: before + index, value, format: step.format }
+                QuantizeError::TooLarge { path, name, index: before + index, value, format: step.format }
             }
-            Refused::Number(index, value) => Error::NotFinite { path, name, index: before + index, value },
+            Refused::Number(index, value) => {
+                QuantizeError::NotFinite { path, name, index: before + index, value }
+            }
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn plan(weights: &File, depformer: &Depformer, wanted: Format) -> Res
 }
 
 fn step(tensor: &str, info: &Info, stored: Format, named: Named, wanted: Format) -> Result<Step, String> {
-    let all = info.place.start as u64..info.place.end as u64;
+    let all = info.place.clone();
     let Named { name, part: Some(part) } = named else {
         let (shape, name) = (info.shape.clone(), named.name);
         let format = format(&shape, wanted);

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{Info, MAX_HEAD, add};
+use super::{Flaw, Info, MAX_HEAD, Stop, add};
 use crate::Format;
 
 /// Where a tensor is, and what it is made of.
@@ -14,20 +14,24 @@ use crate::Format;
 struct Entry {
     dtype: String,
     shape: Vec<usize>,
-    data_offsets: (usize, usize),
+    data_offsets: (u64, u64),
 }
 
-pub(super) fn head(file: &[u8]) -> Result<BTreeMap<String, Info>, String> {
-    let (length, rest) = file.split_first_chunk::<8>().ok_or("it is too short")?;
+/// Reads the head of a file of `len` bytes that starts like this. Whether the tensors are within it is not looked at.
+pub(super) fn tensors(start: &[u8], len: u64) -> Result<BTreeMap<String, Info>, Stop> {
+    let Some((length, rest)) = start.split_first_chunk::<8>() else {
+        return Err(Stop::Flaw(Flaw::CutOff("it is too short".into())));
+    };
     let length = u64::from_le_bytes(*length);
-    let length = usize::try_from(length).ok().filter(|&length| length <= rest.len());
-    let length = length.ok_or("its header is longer than the file")?;
-    if length > MAX_HEAD {
-        return Err("its header is too long".into());
+    let Some(within) = usize::try_from(length).ok().filter(|&length| length <= MAX_HEAD) else {
+        return Err("it is no file of weights that is known".into());
+    };
+    if length > len.saturating_sub(8) {
+        return Err(Stop::Flaw(Flaw::CutOff("its header is longer than the file".into())));
     }
-    let (json, data) = rest.split_at_checked(length).unwrap_or_default();
+    let json = rest.get(..within).ok_or(Stop::More)?;
     let mut json = serde_json::Deserializer::from_slice(json);
-    let entries = Entries { before: 8 + length, data: data.len() };
+    let entries = Entries { before: 8 + length };
     let tensors = json.deserialize_map(entries).and_then(|tensors| json.end().map(|()| tensors));
     tensors.map_err(|error| {
         // Without the place in the JSON, which says nothing to anybody.
@@ -35,7 +39,7 @@ pub(super) fn head(file: &[u8]) -> Result<BTreeMap<String, Info>, String> {
         let words = words.split_once(" at line ").map_or(words.as_str(), |(words, _)| words);
         match error.classify() {
             serde_json::error::Category::Data => words.into(),
-            _ => format!("its header is no JSON ({words})"),
+            _ => format!("its header is no JSON ({words})").into(),
         }
     })
 }
@@ -44,9 +48,7 @@ pub(super) fn head(file: &[u8]) -> Result<BTreeMap<String, Info>, String> {
 /// comes twice is seen.
 struct Entries {
     /// Bytes before the numbers.
-    before: usize,
-    /// Bytes of the numbers.
-    data: usize,
+    before: u64,
 }
 
 impl<'de> Visitor<'de> for Entries {
@@ -76,16 +78,15 @@ impl<'de> Visitor<'de> for Entries {
 impl Entries {
     fn info(&self, name: &str, entry: Entry) -> Result<Info, String> {
         let (start, end) = entry.data_offsets;
-        if start > end || end > self.data {
-            return Err(format!("tensor {name} ends behind the file's end; it is probably cut off"));
-        }
+        let bytes = end.checked_sub(start).ok_or_else(|| format!("tensor {name} ends before it begins"))?;
         if let Some(size) = size(&entry.dtype) {
-            let bytes = entry.shape.iter().try_fold(size, |all, &extent| all.checked_mul(extent));
-            if bytes != Some(end - start) {
+            let needed = entry.shape.iter().try_fold(size, |all, &extent| all.checked_mul(extent as u64));
+            if needed != Some(bytes) {
                 return Err(format!("tensor {name} does not fill its place"));
             }
         }
-        let place = self.before + start..self.before + end;
+        // That the sum is no number is no more than that the file is too short.
+        let place = start.saturating_add(self.before)..end.saturating_add(self.before);
         Ok(Info {
             format: Format::from_safetensors(&entry.dtype),
             type_name: entry.dtype,
@@ -96,7 +97,7 @@ impl Entries {
 }
 
 /// Bytes of a number, if it is of a type that we know of.
-fn size(dtype: &str) -> Option<usize> {
+fn size(dtype: &str) -> Option<u64> {
     Some(match dtype {
         "F64" | "I64" | "U64" | "C64" => 8,
         "F32" | "I32" | "U32" => 4,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Info, MAX_HEAD, add};
+use super::{Info, MAX_HEAD, Stop, add, cut_off, too_long};
 use crate::Format;
 
 /// How such a file begins.
@@ -16,10 +16,10 @@ const MAX_NAME: usize = 65_535;
 const MAX_DEPTH: usize = 4;
 
 /// Where tensors begin at multiples of, unless the file says something else; bytes.
-const ALIGNMENT: usize = 32;
+const ALIGNMENT: u64 = 32;
 
 /// Name, numbers in a block and its bytes, for each type of numbers (ggml's `ggml_type`).
-fn block(kind: u32) -> Option<(&'static str, usize, usize)> {
+fn block(kind: u32) -> Option<(&'static str, u64, u64)> {
     Some(match kind {
         0 => ("F32", 1, 4),
         1 => ("F16", 1, 2),
@@ -45,30 +45,30 @@ fn block(kind: u32) -> Option<(&'static str, usize, usize)> {
     })
 }
 
-pub(super) fn head(file: &[u8]) -> Result<BTreeMap<String, Info>, String> {
-    let bytes = file.get(..MAX_HEAD).unwrap_or(file);
-    Head { bytes, whole: bytes.len() == file.len(), read: 0, long: true }.tensors(file.len())
+/// Reads the head of a file of `len` bytes that starts like this. Whether the tensors are within it is not looked at.
+pub(super) fn tensors(start: &[u8], len: u64) -> Result<BTreeMap<String, Info>, Stop> {
+    Head { bytes: start, all: start.len(), whole: start.len() as u64 >= len, long: true }.tensors()
 }
 
 struct Head<'a> {
     /// What is left of it.
     bytes: &'a [u8],
+    /// How many bytes there were.
+    all: usize,
     /// Whether the file ends where the bytes end.
     whole: bool,
-    /// Bytes that were read.
-    read: usize,
     /// Whether lengths have eight bytes; they have four in version 1.
     long: bool,
 }
 
 impl<'a> Head<'a> {
-    fn tensors(&mut self, len: usize) -> Result<BTreeMap<String, Info>, String> {
+    fn tensors(&mut self) -> Result<BTreeMap<String, Info>, Stop> {
         if self.take(4)? != MAGIC {
             return Err("it is no GGUF file".into());
         }
         let version = self.u32()?;
         if !(1..=3).contains(&version) {
-            return Err(format!("it is of version {version}"));
+            return Err(format!("it is of version {version}").into());
         }
         self.long = version > 1;
         let (count, entries) = (self.length()?, self.length()?);
@@ -83,9 +83,9 @@ impl<'a> Head<'a> {
             if kind != 4 {
                 return Err("its alignment is no number".into());
             }
-            alignment = self.u32()? as usize;
+            alignment = u64::from(self.u32()?);
             if !alignment.is_power_of_two() {
-                return Err(format!("its alignment is {alignment}"));
+                return Err(format!("its alignment is {alignment}").into());
             }
         }
         let mut tensors = BTreeMap::new();
@@ -95,22 +95,20 @@ impl<'a> Head<'a> {
             add(&mut tensors, name, info)?;
         }
         // Where the numbers begin is known only now.
-        let data = self.read.checked_next_multiple_of(alignment).ok_or("its alignment is too large")?;
-        for info in tensors.values_mut() {
+        let data = ((self.all - self.bytes.len()) as u64).next_multiple_of(alignment);
+        for (name, info) in &mut tensors {
             let place = info.place.start.checked_add(data).zip(info.place.end.checked_add(data));
-            match place {
-                Some((start, end)) if end <= len => info.place = start..end,
-                _ => return Err("its tensors end behind its end; it is probably cut off".into()),
-            }
+            let (start, end) = place.ok_or_else(|| format!("tensor {name} ends nowhere"))?;
+            info.place = start..end;
         }
         Ok(tensors)
     }
 
     /// The tensor that is described next; its place is counted from where the numbers begin.
-    fn info(&mut self, name: &str) -> Result<Info, String> {
+    fn info(&mut self, name: &str) -> Result<Info, Stop> {
         let dimensions = self.u32()?;
         if !(1..=4).contains(&dimensions) {
-            return Err(format!("tensor {name} has {dimensions} dimensions"));
+            return Err(format!("tensor {name} has {dimensions} dimensions").into());
         }
         let no_blocks = || format!("tensor {name} does not fill its blocks");
         let mut shape = Vec::new();
@@ -121,17 +119,17 @@ impl<'a> Head<'a> {
         shape.reverse();
         let kind = self.u32()?;
         let Some((type_name, numbers, size)) = block(kind) else {
-            return Err(format!("tensor {name} holds numbers of the unknown type {kind}"));
+            return Err(format!("tensor {name} holds numbers of the unknown type {kind}").into());
         };
-        let start = usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| no_blocks())?;
-        let all = shape.iter().try_fold(1_usize, |all, &extent| all.checked_mul(extent));
-        let all = all.filter(|_| row.is_multiple_of(numbers));
+        let start = u64::from_le_bytes(self.array()?);
+        let all = shape.iter().try_fold(1_u64, |all, &extent| all.checked_mul(extent as u64));
+        let all = all.filter(|_| (row as u64).is_multiple_of(numbers));
         let end = all.and_then(|all| (all / numbers).checked_mul(size)?.checked_add(start));
         let place = start..end.ok_or_else(no_blocks)?;
         Ok(Info { format: Format::from_ggml_type(kind), type_name: type_name.into(), shape, place })
     }
 
-    fn skip_value(&mut self, kind: u32, depth: usize) -> Result<(), String> {
+    fn skip_value(&mut self, kind: u32, depth: usize) -> Result<(), Stop> {
         match (scalar(kind), kind) {
             (Some(size), _) => self.take(size).map(|_| ()),
             (None, 8) => {
@@ -147,44 +145,49 @@ impl<'a> Head<'a> {
                     None => (0..items).try_for_each(|_| self.skip_value(kind, depth + 1)),
                 }
             }
-            _ => Err(format!("a value is of the unknown type {kind}")),
+            _ => Err(format!("a value is of the unknown type {kind}").into()),
         }
     }
 
-    fn string(&mut self) -> Result<String, String> {
+    fn string(&mut self) -> Result<String, Stop> {
         match usize::try_from(self.length()?) {
             Ok(len) if len <= MAX_NAME => Ok(String::from_utf8_lossy(self.take(len)?).into_owned()),
             _ => Err("a name is too long".into()),
         }
     }
 
-    fn length(&mut self) -> Result<u64, String> {
+    fn length(&mut self) -> Result<u64, Stop> {
         if self.long { Ok(u64::from_le_bytes(self.array()?)) } else { self.u32().map(u64::from) }
     }
 
-    fn u32(&mut self) -> Result<u32, String> {
+    fn u32(&mut self) -> Result<u32, Stop> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
         self.take(N)?.first_chunk().copied().ok_or_else(|| self.ended())
     }
 
-    fn skip(&mut self, len: u64) -> Result<(), String> {
+    fn skip(&mut self, len: u64) -> Result<(), Stop> {
         let len = usize::try_from(len).map_err(|_| self.ended())?;
         self.take(len).map(|_| ())
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Stop> {
         let (taken, rest) = self.bytes.split_at_checked(len).ok_or_else(|| self.ended())?;
         self.bytes = rest;
-        self.read += len;
         Ok(taken)
     }
 
     /// Why nothing more comes.
-    fn ended(&self) -> String {
-        if self.whole { "it is cut off".into() } else { "its head is too long".into() }
+    fn ended(&self) -> Stop {
+        if self.whole {
+            Stop::Flaw(cut_off())
+        } else if self.all >= MAX_HEAD {
+            Stop::Flaw(too_long())
+        } else {
+            Stop::More
+        }
     }
 }
 
