@@ -43,7 +43,7 @@ enum Command {
     Echo(echo::Args),
     /// Say what can run Moshi on this machine, and why not.
     Doctor(doctor::Args),
-    /// List, download, import, delete, examine and make models.
+    /// List, download, import, delete, examine, quantize and make models.
     Model(model::Args),
     /// Time frames of a model; the doctor's child, which may fail without it.
     #[command(hide = true)]

@@ -291,3 +291,103 @@ fn a_folder_is_examined_before_anything_is_done_with_it() {
     let text = home.prints(&["model", "examine", &at(&folder)]);
     assert!(text.contains("myca host cannot load it.") && text.contains("a LoRA adapter"), "{text}");
 }
+
+#[test]
+fn a_model_is_quantized_and_what_comes_out_is_whole() {
+    let home = Home::new();
+    let folder = home.tiny(true);
+    let at = |path: &Path| path.to_str().unwrap().to_owned();
+    let (model, new) = (at(&folder), folder.join("model.new.gguf"));
+    let out = at(&new);
+    let quantize = |format| ["model", "quantize", "--model", &model, "--format", format, "--out", &out];
+    let text = home.prints(&quantize("q8_0"));
+    let all = text.lines().find(|line| line.starts_with("all ")).unwrap();
+    assert!(
+        text.lines().any(|line| line.starts_with("text_emb.weight  ") && line.contains("  q8_0 ")),
+        "{text}"
+    );
+    assert!(all.contains(" 0.") && all.contains(" % "), "{all}");
+    assert!(text.lines().last().unwrap().starts_with(&format!("{out} is here, ")), "{text}");
+
+    // The engine's own, which candle makes of the same weights, has the same tensors of the same bytes.
+    let (ours, other) =
+        (weights::File::open(&new).unwrap(), weights::File::open(&folder.join("model.q8.gguf")).unwrap());
+    assert_eq!(ours.names().collect::<Vec<_>>(), other.names().collect::<Vec<_>>());
+    for name in other.names() {
+        let (ours, other) = (ours.tensor(name).unwrap(), other.tensor(name).unwrap());
+        assert_eq!((ours.format(), ours.shape()), (other.format(), other.shape()), "{name}");
+        assert!(**ours.bytes() == **other.bytes(), "{name}");
+    }
+    let whole = home.json(&["model", "examine", &out, "--json"]);
+    assert_eq!((&whole["examined"]["weights"], &whole["host"]["loads"]), (&json!("q8"), &json!(true)));
+
+    home.refuses(&quantize("q4_k"), 1, "is there already");
+    let json = [&quantize("q4_k")[..], &["--overwrite", "--json"]].concat();
+    let events = home.prints(&json);
+    let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events[0]["event"], "progress");
+    let done = events.last().unwrap();
+    assert_eq!(
+        (&done["event"], &done["report"]["bytes"]),
+        (&json!("done"), &json!(new.metadata().unwrap().len()))
+    );
+    let tensors = done["report"]["tensors"].as_array().unwrap();
+    assert!(tensors.iter().all(|tensor| tensor["relativeRmsError"].as_f64().unwrap() < 0.2));
+    let whole = home.json(&["model", "examine", &out, "--json"]);
+    assert_eq!(whole["host"]["loads"], true, "{whole}");
+    let left = |name: &str| fs::read_dir(&folder).unwrap().any(|entry| entry.unwrap().file_name() == name);
+    assert!(left("model.new.gguf") && !left("model.new.gguf.part"));
+}
+
+#[test]
+fn what_cannot_be_quantized_has_a_reason_and_leaves_nothing() {
+    let home = Home::new();
+    let folder = home.tiny(false);
+    let (model, out) = (folder.to_str().unwrap(), folder.join("new.gguf"));
+    let refuses = |model: &str, words: &str| {
+        let arguments =
+            ["model", "quantize", "--model", model, "--format", "q4_k", "--out", out.to_str().unwrap()];
+        home.refuses(&arguments, 1, words);
+        assert!(!out.exists() && !folder.join("new.gguf.part").exists());
+    };
+    refuses("/nowhere", "There is nothing at /nowhere");
+    let config = folder.join("config.json");
+    let described = fs::read(&config).unwrap();
+    fs::write(&config, r#"{"dep_q": 8, "depformer_weights_per_step_schedule": [9]}"#).unwrap();
+    refuses(model, "does not describe a model: 8 codebooks use weights [9]");
+    fs::write(&config, described).unwrap();
+    let weights = folder.join("model.safetensors");
+    let mut bytes = fs::read(&weights).unwrap();
+    let len = bytes.len();
+    bytes[len - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&weights, &bytes).unwrap();
+    refuses(model, "nothing can be computed with that");
+    fs::write(&weights, &bytes[..len - 4]).unwrap();
+    refuses(weights.to_str().unwrap(), "it is probably cut off");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_a_model_is_quantized_leaves_nothing() {
+    use program::Running;
+
+    let home = Home::new();
+    let (weights, out) = (home.path().join("model.safetensors"), home.path().join("new.gguf"));
+    // Larger than anything that is done before the signal; nearly all of it is a hole and takes no room.
+    let head =
+        r#"{"text_emb.weight":{"dtype":"BF16","shape":[131072,65536],"data_offsets":[0,17179869184]}}"#;
+    let file = fs::File::create(&weights).unwrap();
+    fs::write(&weights, [&(head.len() as u64).to_le_bytes(), head.as_bytes()].concat()).unwrap();
+    file.set_len(8 + head.len() as u64 + 17_179_869_184).unwrap();
+    let arguments =
+        ["--model", weights.to_str().unwrap(), "--format", "q4_k", "--out", out.to_str().unwrap()];
+    let command = home.command(&[&["model", "quantize", "--json"], &arguments[..]].concat());
+    let mut running = Running::start(command);
+    let progress = running.until(|event| event["event"] == "progress");
+    assert_eq!(progress["tensor"], "text_emb.weight");
+    running.interrupt();
+    let failed = running.until(|event| event["event"] == "failed");
+    assert_eq!(failed["code"], "weights.cancelled");
+    assert_eq!(running.code(), Some(130));
+    assert!(!out.exists() && !home.path().join("new.gguf.part").exists());
+}
