@@ -89,3 +89,6 @@ pub(crate) fn all() -> Vec<&'static Kernels> {
     all.push(&portable::KERNELS);
     all
 }
+
+#[cfg(test)]
+mod tests;
