@@ -7,6 +7,7 @@ mod bytes;
 mod error;
 mod file;
 mod format;
+pub mod fuzzing;
 mod map;
 mod tensor;
 
