@@ -6,6 +6,7 @@ use super::pool::Pool;
 use super::rounded::Rounded;
 use super::simd::{COLUMNS, Kernels};
 use crate::Error;
+use crate::tensors::Tensors;
 
 /// Parts that a thread gets of each multiplication on average: more than one, so that a thread that was held up does
 /// not hold up the others.
@@ -36,6 +37,16 @@ impl Bench {
 #[derive(Debug, Clone)]
 pub(crate) struct Matrix {
     tensor: Tensor,
+}
+
+/// A matrix by name.
+pub(crate) fn matrix(
+    tensors: &dyn Tensors,
+    name: &str,
+    rows: usize,
+    columns: usize,
+) -> Result<Matrix, Error> {
+    Ok(Matrix::new(tensors.tensor(name, &[rows, columns])?))
 }
 
 impl Matrix {

@@ -4,10 +4,10 @@ use candle_nn::Activation;
 use moshi::transformer::{Config, PositionalEmbedding};
 
 use super::cache::{Cache, CacheFormat, View};
-use super::load::{Tensors, matrix};
-use super::matrix::{Bench, Matrix};
+use super::matrix::{Bench, Matrix, matrix};
 use super::norm::{self, Norm, Rope};
 use crate::Error;
+use crate::tensors::Tensors;
 
 /// The weights.
 #[derive(Debug)]
