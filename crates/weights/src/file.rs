@@ -102,6 +102,11 @@ impl File {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// What the head says of each tensor, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Info)> {
+        self.tensors.iter().map(|(name, info)| (name.as_str(), info))
+    }
+
     /// What the head says of a tensor.
     #[must_use]
     pub fn info(&self, name: &str) -> Option<&Info> {

@@ -1,11 +1,18 @@
 //! Files of weights: what is read from them, and which ones are refused.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+#[path = "common/candle.rs"]
+mod candle;
+#[path = "common/golden.rs"]
+mod golden;
+
 use std::io::Cursor;
 use std::path::Path;
 
+use candle::by_candle;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device};
+use golden::golden;
 use proptest::prelude::*;
 use weights::{Error, File, Format};
 
@@ -25,11 +32,6 @@ fn refusal(bytes: &[u8]) -> String {
 
 fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
-}
-
-fn golden(name: &str) -> File {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/golden");
-    File::open(&folder.join(name)).unwrap()
 }
 
 #[test]
@@ -136,18 +138,6 @@ fn gguf() -> Vec<u8> {
     out.into_inner()
 }
 
-/// All tensors of a file as candle reads them.
-fn by_candle(bytes: &[u8]) -> Vec<(String, Vec<usize>, Vec<f32>)> {
-    let mut bytes = Cursor::new(bytes);
-    let content = gguf_file::Content::read(&mut bytes).unwrap();
-    let read = |name: &String| {
-        let tensor = content.tensor(&mut bytes, name, &Device::Cpu).unwrap();
-        let numbers = tensor.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1();
-        (name.clone(), tensor.shape().dims().to_vec(), numbers.unwrap())
-    };
-    content.tensor_infos.keys().map(read).collect()
-}
-
 #[test]
 fn a_gguf_file_shows_its_tensors() {
     let bytes = gguf();
@@ -164,14 +154,14 @@ fn a_gguf_file_shows_its_tensors() {
 
 #[test]
 fn published_files_are_read_as_candle_reads_them() {
-    let quantized = golden("lm_7bshape_q8_0.gguf");
+    let quantized = File::open(&golden("lm_7bshape_q8_0.gguf")).unwrap();
     let all = by_candle(&std::fs::read(quantized.path()).unwrap());
     assert_eq!(all.len(), quantized.names().count());
     for (name, shape, numbers) in all {
         let tensor = quantized.tensor(&name).unwrap();
         assert_eq!((tensor.shape(), tensor.to_f32()), (shape.as_slice(), numbers), "{name}");
     }
-    let published = golden("stt_tiny_weights.safetensors");
+    let published = File::open(&golden("stt_tiny_weights.safetensors")).unwrap();
     let all = candle_core::safetensors::load(published.path(), &Device::Cpu).unwrap();
     assert_eq!(all.len(), published.names().count());
     for (name, tensor) in all {

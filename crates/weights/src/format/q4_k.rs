@@ -108,7 +108,8 @@ pub(super) fn narrow(numbers: &[f32; 256], block: &mut [u8; 144]) {
 fn nearest(value: f32) -> f32 {
     // Rounds to nearest, also where the processor has no instruction for it.
     const SHIFT: f32 = 12_582_912.0;
-    value.max(0.0).min(15.0) + SHIFT - SHIFT
+    let value = if value > 0.0 { value } else { 0.0 };
+    (if value < 15.0 { value } else { 15.0 }) + SHIFT - SHIFT
 }
 
 #[cfg(test)]

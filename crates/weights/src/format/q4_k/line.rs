@@ -1,9 +1,10 @@
 //! The search for scale and minimum of a group.
 //!
-//! The bits of 32 numbers are whole numbers from 0 to 15, and scale and minimum put a line through them: `scale * bits
-//! - minimum`. Which line is best depends on the bits, and the bits on the line, so that some are tried, as ggml's
-//! `make_qkx2_quants` does: the numbers are put on grids that are somewhat finer and somewhat coarser than the one that
-//! just spans them, the line that fits those bits best follows from least squares, and the best of all lines wins.
+//! The bits of 32 numbers are whole numbers from 0 to 15, and scale and minimum put a line through them, which is
+//! `scale * bits - minimum`. Which line is best depends on the bits, and the bits on the line, so that some are tried,
+//! as ggml's `make_qkx2_quants` does: the numbers are put on grids that are somewhat finer and somewhat coarser than
+//! the one that just spans them, the line that fits those bits best follows from least squares, and the best of all
+//! lines wins.
 
 use super::{GROUP, nearest};
 
@@ -24,10 +25,8 @@ pub(super) struct Line {
 struct Group<'a> {
     numbers: &'a [f32; GROUP],
     weights: [f32; GROUP],
-    /// Sum of the weights.
-    weight: f32,
-    /// Sum of weight times number.
-    first: f32,
+    /// Sums of weight, of weight times number, and of weight times the square of the number.
+    sums: [f32; 3],
 }
 
 impl Line {
@@ -40,13 +39,11 @@ impl Line {
             return Self { scale: 0.0, minimum: -low };
         }
         let group = Group::new(numbers);
-        let on_grid = |steps: f32| numbers.map(|number| nearest((number - low) * (steps / (high - low))));
         let mut best = Self { scale: (high - low) / MOST, minimum: -low };
-        let mut least = group.error(&on_grid(MOST), best);
+        let mut least = group.error(best);
         for grid in 0..GRIDS {
-            let bits = on_grid(MOST - 1.0 + 0.1 * f32::from(grid));
-            let Some(line) = group.fit(&bits) else { continue };
-            let error = group.error(&bits, line);
+            let steps = MOST - 1.0 + 0.1 * f32::from(grid);
+            let Some((line, error)) = group.fit(low, steps / (high - low)) else { continue };
             if error < least {
                 (best, least) = (line, error);
             }
@@ -58,52 +55,65 @@ impl Line {
 impl<'a> Group<'a> {
     /// Errors of large numbers count more, as what they are multiplied with is not known.
     fn new(numbers: &'a [f32; GROUP]) -> Self {
-        let typical = (sum(|i| numbers[i] * numbers[i]) / GROUP as f32).sqrt();
+        let [squares] = sums(|i| [numbers[i] * numbers[i]]);
+        let typical = (squares / GROUP as f32).sqrt();
         let weights = numbers.map(|number| typical + number.abs());
-        let (weight, first) = (sum(|i| weights[i]), sum(|i| weights[i] * numbers[i]));
-        Self { numbers, weights, weight, first }
+        let sums = sums(|i| {
+            let weighted = weights[i] * numbers[i];
+            [weights[i], weighted, weighted * numbers[i]]
+        });
+        Self { numbers, weights, sums }
     }
 
-    /// The line with the least error for these bits; none where the bits are all the same.
-    fn fit(&self, bits: &[f32; GROUP]) -> Option<Line> {
-        let weighted: [f32; GROUP] = std::array::from_fn(|i| self.weights[i] * bits[i]);
-        let of_bits = sum(|i| weighted[i]);
-        let of_squares = sum(|i| weighted[i] * bits[i]);
-        let of_products = sum(|i| weighted[i] * self.numbers[i]);
-        let determinant = self.weight * of_squares - of_bits * of_bits;
+    /// The line with the least error for the bits that the numbers have on the grid that begins at `low` and has so
+    /// many steps to one, and that error; none where the bits are all the same.
+    fn fit(&self, low: f32, steps: f32) -> Option<(Line, f32)> {
+        let [of_bits, of_squares, of_products] = sums(|i| {
+            let bits = nearest((self.numbers[i] - low) * steps);
+            let weighted = self.weights[i] * bits;
+            [weighted, weighted * bits, weighted * self.numbers[i]]
+        });
+        let [weight, first, second] = self.sums;
+        let determinant = weight * of_squares - of_bits * of_bits;
         if determinant <= 0.0 {
             return None;
         }
-        let scale = (self.weight * of_products - self.first * of_bits) / determinant;
-        let offset = (of_squares * self.first - of_bits * of_products) / determinant;
-        let line = if offset > 0.0 {
+        let (mut scale, mut offset) = (
+            (weight * of_products - first * of_bits) / determinant,
+            (of_squares * first - of_bits * of_products) / determinant,
+        );
+        if offset > 0.0 {
             // A minimum cannot lie above zero, so that the line goes through it.
-            Line { scale: of_products / of_squares, minimum: 0.0 }
-        } else {
-            Line { scale, minimum: -offset }
-        };
-        (line.scale >= 0.0).then_some(line)
+            (scale, offset) = (of_products / of_squares, 0.0);
+        }
+        // What the sum of the weighted squares of the errors becomes where its derivatives are zero.
+        let error = second - scale * of_products - offset * first;
+        (scale >= 0.0).then_some((Line { scale, minimum: -offset }, error))
     }
 
-    /// Sum of the weighted squares of what is off.
-    fn error(&self, bits: &[f32; GROUP], line: Line) -> f32 {
-        sum(|i| {
-            let off = line.scale * bits[i] - line.minimum - self.numbers[i];
-            self.weights[i] * off * off
-        })
+    /// Sum of the weighted squares of what is off, with the best bits for this line.
+    fn error(&self, line: Line) -> f32 {
+        let [error] = sums(|i| {
+            let bits = nearest((self.numbers[i] + line.minimum) / line.scale);
+            let off = line.scale * bits - line.minimum - self.numbers[i];
+            [self.weights[i] * off * off]
+        });
+        error
     }
 }
 
-/// A sum over a group, in an order that lets the compiler add several at once.
-fn sum(of: impl Fn(usize) -> f32) -> f32 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0; LANES];
+/// Sums over a group, in an order that lets the compiler add several at once: four, which every processor can.
+fn sums<const COUNT: usize>(of: impl Fn(usize) -> [f32; COUNT]) -> [f32; COUNT] {
+    const LANES: usize = 4;
+    let mut lanes = [[0.0; LANES]; COUNT];
     for start in (0..GROUP).step_by(LANES) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += of(start + lane);
+        for lane in 0..LANES {
+            for (lanes, value) in lanes.iter_mut().zip(of(start + lane)) {
+                lanes[lane] += value;
+            }
         }
     }
-    lanes.iter().sum()
+    lanes.map(|lanes| lanes.iter().sum())
 }
 
 #[cfg(test)]
@@ -115,11 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_on_a_line_are_found_exactly() {
-        let found = line(|i| (i % 16) as f32 * 0.5 - 3.0);
-        assert!((found.scale - 0.5).abs() < 1e-6 && (found.minimum - 3.0).abs() < 1e-6, "{found:?}");
-        let found = line(|i| (i % 16) as f32 * 0.25);
-        assert!((found.scale - 0.25).abs() < 1e-6 && found.minimum.abs() < 1e-6, "{found:?}");
+    fn the_line_through_numbers_on_a_line_is_found() {
+        for (scale, minimum) in [(0.5, 3.0), (0.25, 0.0), (2.0, 30.0)] {
+            let found = line(|i| (i % 16) as f32 * scale - minimum);
+            let off = (found.scale / scale - 1.0).abs().max((found.minimum - minimum).abs() / scale);
+            assert!(off < 1e-5, "{found:?}");
+        }
     }
 
     #[test]
@@ -136,12 +147,9 @@ mod tests {
         let numbers: [f32; GROUP] =
             std::array::from_fn(|i| if i == 0 { 4.0 } else { (i as f32 * 0.7).sin() });
         let group = Group::new(&numbers);
-        let error_of = |line: Line| {
-            group.error(&numbers.map(|number| nearest((number + line.minimum) / line.scale)), line)
-        };
         let low = numbers.iter().fold(0.0_f32, |low, &number| low.min(number));
         let span = Line { scale: (4.0 - low) / MOST, minimum: -low };
-        let (found, span) = (error_of(Line::through(&numbers)), error_of(span));
+        let (found, span) = (group.error(Line::through(&numbers)), group.error(span));
         assert!(found < 0.9 * span, "{found} {span}");
     }
 }
