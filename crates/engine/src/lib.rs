@@ -4,33 +4,36 @@
 //! publish, in every layout that they publish. The stepping is this crate's own, so that a conversation has no end
 //! but the one that somebody gives it.
 
+mod backend;
+mod candle_weights;
 pub mod codec;
 mod config;
+mod cpu;
 mod error;
 mod generator;
-mod gguf;
 mod layout;
-mod lm;
 mod mimi_config;
 mod model;
 mod pipeline;
 mod queue;
-mod safetensors;
+mod reference;
 mod sampling;
 pub mod serve;
+mod tensors;
 mod timed;
 mod timing;
 pub mod tiny;
 mod tokenizer;
-mod weights;
 
+pub use backend::{Backend, Input, Picked, Request, TextRule, Trace};
 pub use codec::{Decoder, Encoder};
 pub use config::{DepformerConfig, FileNames, LmConfig};
+pub use cpu::{CacheFormat, Cpu, CpuOptions};
 pub use error::Error;
 pub use generator::{Generator, Said};
-pub use lm::{Lm, Step};
-pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
+pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, load_with, outline};
 pub use pipeline::{Output, Pipeline};
+pub use reference::Reference;
 pub use sampling::{Sampler, Sampling, TokenSampling};
 pub use timed::{FrameCost, MOST_FRAMES, time_frames};
 pub use tokenizer::Tokenizer;

@@ -3,8 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::safetensors::Safetensors;
-use crate::{Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf};
+use crate::{Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Tokenizer, codec};
 
 /// Name of the model description.
 pub const CONFIG: &str = "config.json";
@@ -33,7 +32,7 @@ pub struct Model {
 pub struct Outline {
     /// Whether it has the shape of Moshi 7B.
     pub full_size: bool,
-    /// Bytes of memory that its numbers take when it is loaded.
+    /// Bytes of memory that it takes at most: weights, and what is remembered of the steps before.
     pub memory_bytes: u64,
 }
 
@@ -45,46 +44,55 @@ pub struct Outline {
 /// # Errors
 /// [`Error`] where a file is missing, damaged, or of another model, and for models that do not hold conversations.
 pub fn load(path: &Path) -> Result<Model, Error> {
+    load_with(path, CpuOptions::default())
+}
+
+/// As [`load`], computed in another way.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
     let Described { folder, description, config, files } = Described::find(path)?;
     let generated = config.generated_codebooks();
     tracing::info!(file = %files.moshi.display(), "loading the language model");
-    let lm = Lm::load(&files.moshi, config)?;
+    let size = config.codebook_size;
+    let lm = Cpu::load(&files.moshi, config, options)?;
     tracing::info!(file = %files.mimi.display(), "loading the codec");
     let (encoder, decoder) = codec::load_codec(&files.mimi, files.mimi_config.as_deref(), generated)?;
-    if decoder.codebook_size() != lm.config().codebook_size {
+    if decoder.codebook_size() != size {
         let reason = format!(
             "the codec has {} entries in a codebook, the language model {}",
             decoder.codebook_size(),
-            lm.config().codebook_size
+            size
         );
         return Err(Error::Config { path: description, reason });
     }
     let tokenizer = Arc::new(Tokenizer::load(&files.tokenizer)?);
     let name =
         std::path::absolute(folder).ok().and_then(|folder| Some(folder.file_name()?.display().to_string()));
-    Ok(Model { encoder, generator: Generator::new(lm), decoder, tokenizer, name: name.unwrap_or_default() })
+    Ok(Model {
+        encoder,
+        generator: Generator::new(Box::new(lm)),
+        decoder,
+        tokenizer,
+        name: name.unwrap_or_default(),
+    })
 }
 
 /// Looks at what [`load`] would load: its description, and the heads of its files.
 ///
 /// # Errors
 /// [`Error`] for what keeps it from being loaded, as far as it can be told without reading all of it.
-pub fn outline(path: &Path) -> Result<Outline, Error> {
+pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
     let Described { config, files, .. } = Described::find(path)?;
-    let memory_bytes = in_memory(&files.moshi)?.saturating_add(in_memory(&files.mimi)?);
+    let (of_lm, of_mimi) = (weights::File::open(&files.moshi)?, weights::File::open(&files.mimi)?);
+    let length = std::fs::metadata(of_lm.path()).map(|file| file.len());
+    let length = length.map_err(|source| Error::File { path: of_lm.path().into(), source })?;
+    let of_lm = length.saturating_add(options.cache_bytes(&config));
+    // The numbers of the codec are widened.
+    let memory_bytes = of_lm.saturating_add(of_mimi.numbers().saturating_mul(4));
     Tokenizer::load(&files.tokenizer)?;
     Ok(Outline { full_size: config.is_full_size(), memory_bytes })
-}
-
-/// Bytes that a file of weights takes when it is loaded.
-fn in_memory(weights: &Path) -> Result<u64, Error> {
-    if gguf::is_named(weights) {
-        gguf::check(weights)?;
-        let there = std::fs::metadata(weights);
-        return there.map(|file| file.len()).map_err(|source| Error::File { path: weights.into(), source });
-    }
-    // All numbers of the others are widened to 32 bits.
-    Ok(Safetensors::open(weights)?.numbers().saturating_mul(4))
 }
 
 /// A model as it is described, before its weights are looked at.
@@ -136,7 +144,7 @@ impl Model {
     /// What it looks like.
     #[must_use]
     pub fn config(&self) -> &LmConfig {
-        self.generator.lm().config()
+        self.generator.config()
     }
 }
 

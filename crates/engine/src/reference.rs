@@ -1,7 +1,5 @@
-//! Moshi's language model: a transformer over time, and a small one over the codebooks of each step.
-//!
-//! Put together from the parts of Kyutai's `moshi` crate. Its own `LmModel` keeps the logits of the codebooks and
-//! the embedded input to itself, which are needed here: the one to sample and to prove, the other to replay voices.
+//! The language model as Kyutai's `moshi` crate computes it, with candle: what the engine's own ways are held against,
+//! in exactness and in time.
 
 use std::path::Path;
 
@@ -10,16 +8,17 @@ use candle_transformers::quantized_var_builder::VarBuilder as QuantizedVarBuilde
 use moshi::StreamingModule;
 use moshi::nn::{MaybeQuantizedEmbedding, MaybeQuantizedLinear, MaybeQuantizedVarBuilder, linear};
 use moshi::transformer::{Norm, StreamingTransformer};
+use weights::File;
 
 use crate::config::{DepformerConfig, LmConfig};
-use crate::safetensors::Safetensors;
-use crate::weights::Weights;
-use crate::{Error, gguf};
+use crate::tensors::FileTensors;
+use crate::{Backend, Error, Input, Picked, Request, Sampler, Trace, candle_weights};
 
 /// A language model with its weights and its place in time.
 #[derive(Debug)]
-pub struct Lm {
+pub struct Reference {
     config: LmConfig,
+    sampler: Sampler,
     text_embedding: MaybeQuantizedEmbedding,
     audio_embeddings: Vec<MaybeQuantizedEmbedding>,
     transformer: StreamingTransformer,
@@ -39,37 +38,30 @@ struct Slice {
     linear_out: MaybeQuantizedLinear,
 }
 
-/// What the temporal transformer makes of one step.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// What the depformer begins with, behind the last norm: `[1, 1, dim]`.
-    pub hidden: Tensor,
-    /// One logit for each text token that can come out.
-    pub text_logits: Vec<f32>,
-}
-
-impl Lm {
+impl Reference {
     /// Loads weights: safetensors in F32, F16 or BF16 with the names of PyTorch or of Kyutai's Rust crate, or GGUF
     /// with the latter. All arithmetic is in `f32`.
     ///
     /// # Errors
     /// [`Error`] where the file is missing, damaged, or of another model than `config`.
     pub fn load(path: &Path, config: LmConfig) -> Result<Self, Error> {
-        if gguf::is_named(path) {
-            let shapes = gguf::check(path)?;
+        let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+        if named {
+            // candle believes all lengths that stand in a file; here each is held against the file before.
+            File::open(path)?;
             let tensors =
                 MaybeQuantizedVarBuilder::Quantized(QuantizedVarBuilder::from_gguf(path, &Device::Cpu)?);
-            return Self::new(config, &tensors).map_err(|error| {
-                // candle names the tensor in words only.
-                let damaged = |reason| Error::Damaged { path: path.into(), reason };
-                damaged(format!("{error} (it has {} tensors)", shapes.len()))
-            });
+            // candle names the tensor in words only.
+            return Self::new(config, &tensors)
+                .map_err(|error| Error::Damaged { path: path.into(), reason: error.to_string() });
         }
-        let weights = Weights::new(Safetensors::open(path)?, Some(config.depformer.clone()));
-        weights.build(|tensors| Self::new(config, &MaybeQuantizedVarBuilder::Real(tensors)))
+        let tensors = FileTensors::of_lm(path, &config.depformer)?;
+        candle_weights::build(Box::new(tensors), |tensors| {
+            Self::new(config, &MaybeQuantizedVarBuilder::Real(tensors))
+        })
     }
 
-    pub(crate) fn new(config: LmConfig, tensors: &MaybeQuantizedVarBuilder<'_>) -> candle_core::Result<Self> {
+    fn new(config: LmConfig, tensors: &MaybeQuantizedVarBuilder<'_>) -> candle_core::Result<Self> {
         let dim = config.transformer.d_model;
         let audio_embeddings = (0..config.codebooks)
             .map(|i| MaybeQuantizedEmbedding::new(config.codebook_size + 1, dim, tensors.pp("emb").pp(i)))
@@ -100,34 +92,26 @@ impl Lm {
             extra_heads,
             depformer,
             config,
+            sampler: Sampler::new(0),
         })
     }
 
-    /// What the model looks like.
-    #[must_use]
-    pub fn config(&self) -> &LmConfig {
-        &self.config
-    }
-
-    /// Goes back to the start of time.
-    pub fn reset(&mut self) {
-        self.transformer.reset_state();
-    }
-
-    /// Takes one step: the tokens of all streams, text first, delays applied. `None` leaves a stream out.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for another number of streams or a token outside of its vocabulary.
-    pub fn step(&mut self, tokens: &[Option<u32>]) -> Result<Step, Error> {
-        let embedded = self.embed(tokens)?;
-        self.step_embedded(&embedded)
+    fn embedded(&self, input: &Input<'_>) -> Result<Tensor, Error> {
+        match *input {
+            Input::Tokens(tokens) => self.embed(tokens),
+            Input::Embedded(numbers) => {
+                let dim = self.config.transformer.d_model;
+                if numbers.len() != dim {
+                    let what = format!("{} numbers as an embedding instead of {dim}", numbers.len());
+                    return Err(Error::Input { what });
+                }
+                Ok(Tensor::from_slice(numbers, (1, 1, dim), &Device::Cpu)?)
+            }
+        }
     }
 
     /// The sum of the embeddings of one step's tokens: `[1, 1, dim]`.
-    ///
-    /// # Errors
-    /// As for [`step`](Self::step).
-    pub fn embed(&self, tokens: &[Option<u32>]) -> Result<Tensor, Error> {
+    fn embed(&self, tokens: &[Option<u32>]) -> Result<Tensor, Error> {
         let streams = self.config.streams();
         let (Some((&text, audio)), true) = (tokens.split_first(), tokens.len() == streams) else {
             return Err(Error::Input { what: format!("{} streams instead of {streams}", tokens.len()) });
@@ -153,27 +137,9 @@ impl Lm {
         }
     }
 
-    /// As [`step`](Self::step), for tokens that are embedded already.
-    ///
-    /// # Errors
-    /// [`Error::Compute`] where the shape is not `[1, 1, dim]`.
-    pub fn step_embedded(&mut self, embedded: &Tensor) -> Result<Step, Error> {
-        let hidden = self.transformer.forward(embedded)?.apply(&self.out_norm)?;
-        let text_logits = hidden.apply(&self.text_linear)?.flatten_all()?.to_vec1()?;
-        Ok(Step { hidden, text_logits })
-    }
-
     /// Logits of one codebook of the step that `hidden` belongs to. The codebooks of a step have to be asked for in
     /// order; `previous` is the token before: the step's text for the first, the codebook before for all others.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for a codebook or a token that the model does not have.
-    pub fn audio_logits(
-        &mut self,
-        codebook: usize,
-        previous: u32,
-        hidden: &Tensor,
-    ) -> Result<Vec<f32>, Error> {
+    fn audio_logits(&mut self, codebook: usize, previous: u32, hidden: &Tensor) -> Result<Vec<f32>, Error> {
         let Some((before, [slice, ..])) = self.depformer.split_at_mut_checked(codebook) else {
             return Err(Error::Input { what: format!("codebook {codebook}, which it does not generate") });
         };
@@ -191,13 +157,52 @@ impl Lm {
     }
 
     /// Probabilities of the classes of each extra head for the step that `hidden` belongs to.
-    ///
-    /// # Errors
-    /// [`Error::Compute`] where `hidden` does not come from this model.
-    pub fn extra_heads(&self, hidden: &Tensor) -> Result<Vec<Vec<f32>>, Error> {
+    fn extra_heads(&self, hidden: &Tensor) -> Result<Vec<Vec<f32>>, Error> {
         let probabilities =
             |head| candle_nn::ops::softmax_last_dim(&hidden.apply(head)?)?.flatten_all()?.to_vec1();
         Ok(self.extra_heads.iter().map(probabilities).collect::<candle_core::Result<_>>()?)
+    }
+}
+
+impl Backend for Reference {
+    fn config(&self) -> &LmConfig {
+        &self.config
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.transformer.reset_state();
+        self.sampler = Sampler::new(seed);
+    }
+
+    fn prefill(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
+        for input in inputs {
+            let embedded = self.embedded(input)?;
+            self.transformer.forward(&embedded)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, request: &Request<'_>) -> Result<Picked, Error> {
+        let embedded = self.embedded(&request.input)?;
+        let hidden = self.transformer.forward(&embedded)?.apply(&self.out_norm)?;
+        let text_logits: Vec<f32> = hidden.apply(&self.text_linear)?.flatten_all()?.to_vec1()?;
+        let picked_text = self.sampler.pick(&text_logits, request.sampling.text);
+        let text = request.text.apply(picked_text, &self.config);
+        let (mut audio, mut audio_logits, mut previous) = (Vec::new(), Vec::new(), text);
+        for codebook in 0..self.config.generated_codebooks() {
+            let logits = self.audio_logits(codebook, previous, &hidden)?;
+            let picked = self.sampler.pick(&logits, request.sampling.audio);
+            previous = request.audio.get(codebook).copied().flatten().unwrap_or(picked);
+            audio.push(picked);
+            if request.trace {
+                audio_logits.push(logits);
+            }
+        }
+        let trace = match request.trace {
+            false => None,
+            true => Some(Trace { hidden: hidden.flatten_all()?.to_vec1()?, text_logits, audio_logits }),
+        };
+        Ok(Picked { text, picked_text, audio, extra_heads: self.extra_heads(&hidden)?, trace })
     }
 }
 
