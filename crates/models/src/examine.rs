@@ -1,27 +1,22 @@
 //! What somebody put somewhere: is it a model, whole, and what runs it?
 //!
-//! Only the heads of files are read, and of those no more than [`MAX_HEAD`].
+//! Only the heads of files are read.
 
 mod description;
-mod gguf;
 mod kind;
-mod safetensors;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
 use thiserror::Error;
+use weights::{Flaw, Head};
 
 use crate::{Runtime, Weights};
 use description::Description;
-
-/// Longest head of a file that is read, in bytes. Those of Moshi 7B have 100 kB.
-const MAX_HEAD: u64 = 64 << 20;
 
 /// Names of weights in a folder that does not say, the most likely first.
 const WEIGHTS: [&str; 5] =
@@ -147,17 +142,6 @@ impl ExamineError {
     }
 }
 
-/// What is wrong with a file's head.
-#[derive(Debug, PartialEq, Eq)]
-enum Flaw {
-    /// It ends too early.
-    Short(String),
-    /// It makes no sense.
-    Senseless(String),
-    /// It cannot be read.
-    Unreadable(String),
-}
-
 /// Tensors of a file: their names, and how many bytes each type of numbers has.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tensors {
@@ -222,20 +206,32 @@ fn find_weights(folder: &Path, description: &Description) -> Result<PathBuf, Exa
 
 /// Reads the head of a file of weights, whatever its name says.
 fn open(path: &Path) -> Result<(Format, Tensors), ExamineError> {
-    let unreadable = |source| ExamineError::File { path: path.into(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let len = file.metadata().map_err(unreadable)?.len();
-    let gguf = gguf::is_one(&mut file).map_err(unreadable)?;
-    let read = if gguf {
-        gguf::read(file, len).map(|tensors| (Format::Gguf, tensors))
-    } else {
-        safetensors::read(file, len).map(|tensors| (Format::Safetensors, tensors))
-    };
-    read.map_err(|flaw| match flaw {
-        Flaw::Short(reason) => ExamineError::Truncated { path: path.into(), reason },
+    let head = Head::read(path).map_err(|flaw| match flaw {
+        Flaw::CutOff(reason) => ExamineError::Truncated { path: path.into(), reason },
         Flaw::Senseless(reason) => ExamineError::Damaged { path: path.into(), reason },
-        Flaw::Unreadable(reason) => unreadable(io::Error::other(reason)),
-    })
+        Flaw::Unreadable(source) => ExamineError::File { path: path.into(), source },
+    })?;
+    let format = match head.kind {
+        weights::Kind::Safetensors => Format::Safetensors,
+        weights::Kind::Gguf => Format::Gguf,
+    };
+    let mut tensors = Tensors::default();
+    for (name, info) in head.tensors {
+        tensors.add(name, number(&info.type_name), info.bytes());
+    }
+    Ok((format, tensors))
+}
+
+/// What numbers of a type are, as files name it.
+fn number(type_name: &str) -> Number {
+    match type_name {
+        "F32" => Number::F32,
+        "F16" => Number::F16,
+        "BF16" => Number::Bf16,
+        "I8" | "U8" | "Q5_0" | "Q5_1" | "Q8_0" | "Q8_1" | "Q5_K" | "Q6_K" | "Q8_K" => Number::Eight,
+        "Q4_0" | "Q4_1" | "Q2_K" | "Q3_K" | "Q4_K" => Number::Four,
+        _ => Number::Other,
+    }
 }
 
 impl Tensors {

@@ -306,7 +306,8 @@ fn a_model_is_quantized_and_what_comes_out_is_whole() {
         text.lines().any(|line| line.starts_with("text_emb.weight  ") && line.contains("  q8_0 ")),
         "{text}"
     );
-    assert!(all.contains(" 0.") && all.contains(" % "), "{all}");
+    let relative: f64 = all.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!((0.1..5.0).contains(&relative), "{all}");
     assert!(text.lines().last().unwrap().starts_with(&format!("{out} is here, ")), "{text}");
 
     // The engine's own, which candle makes of the same weights, has the same tensors of the same bytes.
@@ -363,7 +364,7 @@ fn what_cannot_be_quantized_has_a_reason_and_leaves_nothing() {
     fs::write(&weights, &bytes).unwrap();
     refuses(model, "nothing can be computed with that");
     fs::write(&weights, &bytes[..len - 4]).unwrap();
-    refuses(weights.to_str().unwrap(), "it is probably cut off");
+    refuses(weights.to_str().unwrap(), "4 bytes are missing at its end");
 }
 
 #[cfg(unix)]

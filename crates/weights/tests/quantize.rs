@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use candle::by_candle;
 use golden::golden;
 use tempfile::TempDir;
-use weights::layout::Depformer;
+use weights::layout::{Depformer, places};
 use weights::quantize::{Options, Progress, QuantizeError, Report, quantize};
 use weights::{File, Format, GgufWriter, Planned};
 
@@ -126,6 +126,37 @@ fn both_sets_of_names_lead_to_the_same_file() {
     run(&golden(SEVEN), 8, &direct, Format::Q4_0).unwrap();
     run(&rust, 8, &again, Format::Q4_0).unwrap();
     assert!(contents(&direct) == contents(&again));
+}
+
+/// Weights that two codebooks share, and embeddings in two factors.
+#[test]
+fn every_tensor_comes_from_where_the_layout_says() {
+    let place = Place::new();
+    let weights = File::open(&golden("kyutai_test_lm_model.safetensors")).unwrap();
+    let description = br#"{"dep_q":3,"depformer_weights_per_step_schedule":[0,1,1]}"#;
+    let depformer = Depformer::described(description, &weights).unwrap();
+    let target = place.path("model.gguf");
+    quantize(&weights, &depformer, &target, &Options::new(Format::F32), &mut |_| true).unwrap();
+    let file = File::open(&target).unwrap();
+    for name in file.names() {
+        let stored = file.tensor(name).unwrap();
+        let found = places(name, &depformer).into_iter().find_map(|place| {
+            let tensor = weights.tensor(&place.tensor).ok()?;
+            place.part.map_or(Some(tensor.clone()), |part| tensor.part(part, stored.rows()))
+        });
+        let found = found.unwrap();
+        assert_eq!((stored.shape(), stored.to_f32()), (found.shape(), found.to_f32()), "{name}");
+    }
+    for name in [
+        "depformer.1.emb.low_rank.weight",
+        "depformer.2.linear_in.weight",
+        "depformer.2.linear_out.weight",
+        "depformer.2.transformer.layers.1.self_attn.in_proj_weight",
+        "depformer.2.transformer.layers.1.gating.linear_in.weight",
+        "depformer.2.transformer.layers.1.norm1.weight",
+    ] {
+        assert!(file.info(name).is_some(), "{name}");
+    }
 }
 
 #[test]

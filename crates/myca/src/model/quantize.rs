@@ -59,8 +59,8 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
 enum Wanted {
+    #[value(name = "q4_k")]
     Q4K,
     #[value(name = "q8_0")]
     Q8_0,
