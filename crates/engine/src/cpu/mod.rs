@@ -142,6 +142,16 @@ impl Cpu {
         self.bench.pool.threads()
     }
 
+    /// Puts it after so many steps, of which it remembers noise. For measurements.
+    pub(crate) fn stand_at(&mut self, position: usize) {
+        self.place.make_up(self.bench.kernels, position);
+    }
+
+    /// Lets all threads fill a slice, item by item.
+    pub(crate) fn share_out<T: Send>(&mut self, items: &mut [T], fill: impl Fn(usize, &mut T) + Sync) {
+        self.bench.pool.fill(items, 1, |i, item| item.iter_mut().for_each(|item| fill(i, item)));
+    }
+
     /// Bytes of weights that every step reads.
     #[must_use]
     pub fn bytes_of_step(&self) -> u64 {
