@@ -92,6 +92,9 @@ pub enum Error {
         /// What it was given.
         what: String,
     },
+    /// Weights can not be written.
+    #[error(transparent)]
+    Weights(weights::WriteError),
     /// Numbers that are none, or have no bound.
     #[error("The model came to numbers that are none: its weights are damaged. Download it again.")]
     NotFinite,
@@ -137,6 +140,7 @@ impl Error {
             Self::TensorType { .. } => "engine.tensor_type",
             Self::Exists { .. } => "engine.exists",
             Self::Input { .. } => "engine.input",
+            Self::Weights(error) => error.code(),
             Self::NotFinite => "engine.not_finite",
             Self::Compute(_) => "engine.compute",
             Self::Address { .. } => "engine.address",
@@ -154,6 +158,16 @@ impl From<weights::Error> for Error {
             weights::Error::Damaged { path, reason } => Self::Damaged { path, reason },
             weights::Error::MissingTensor { path, name } => Self::MissingTensor { path, name },
             weights::Error::TensorType { path, name, found } => Self::TensorType { path, name, found },
+        }
+    }
+}
+
+impl From<weights::WriteError> for Error {
+    fn from(error: weights::WriteError) -> Self {
+        match error {
+            weights::WriteError::Exists { path } => Self::Exists { path },
+            weights::WriteError::File { path, source } => Self::File { path, source },
+            other => Self::Weights(other),
         }
     }
 }

@@ -5,11 +5,13 @@
 //! but the one that somebody gives it.
 
 mod backend;
+pub mod bench;
 mod candle_weights;
 pub mod codec;
 mod config;
 mod cpu;
 mod error;
+pub mod full;
 mod generator;
 mod layout;
 mod mimi_config;

@@ -96,7 +96,7 @@ pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
 }
 
 /// A model as it is described, before its weights are looked at.
-struct Described<'a> {
+pub(crate) struct Described<'a> {
     folder: &'a Path,
     /// Where `config.json` is, or would be.
     description: PathBuf,
@@ -105,7 +105,7 @@ struct Described<'a> {
 }
 
 impl<'a> Described<'a> {
-    fn find(path: &'a Path) -> Result<Self, Error> {
+    pub(crate) fn find(path: &'a Path) -> Result<Self, Error> {
         let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
         if !folder.is_dir() {
             return Err(Error::MissingFile { path: path.into() });
@@ -125,6 +125,16 @@ impl<'a> Described<'a> {
             return Err(Error::Unsupported { path: description, what });
         }
         Ok(Self { folder, description, config, files })
+    }
+
+    /// The file with the weights of the language model.
+    pub(crate) fn weights(&self) -> &Path {
+        &self.files.moshi
+    }
+
+    /// What it looks like.
+    pub(crate) fn config(&self) -> &LmConfig {
+        &self.config
     }
 }
 

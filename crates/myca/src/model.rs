@@ -6,6 +6,7 @@ mod download;
 mod list;
 mod look;
 mod quantize;
+mod random;
 mod tiny;
 mod words;
 
@@ -36,6 +37,8 @@ enum Command {
     Examine(look::ExamineArgs),
     /// Make the weights of a model smaller, for processors and graphics cards that are not large.
     Quantize(quantize::Args),
+    /// Write a model of full size with random weights, to measure with.
+    Random(random::Args),
     /// Write a small model with random weights, which says words and makes sound without any meaning.
     Tiny(tiny::Args),
 }
@@ -48,6 +51,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Delete(args) => delete::run(&args),
         Command::Examine(args) => look::examine(&args),
         Command::Quantize(args) => return quantize::run(args),
+        Command::Random(args) => random::run(&args),
         Command::Tiny(args) => tiny::run(&args),
     };
     match done {

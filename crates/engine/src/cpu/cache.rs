@@ -1,5 +1,7 @@
 //! What a layer of the transformer remembers of the steps before: a key and a value for each, and for each head.
 
+use std::ops::Range;
+
 use half::f16;
 
 use super::pool::Pool;
@@ -91,6 +93,18 @@ impl Cache {
             for (head, numbers) in numbers.chunks_exact(width).enumerate() {
                 kept.put(kernels, head * capacity + slot, numbers);
             }
+        }
+    }
+
+    /// Remembers noise at these positions.
+    pub(crate) fn make_up(&mut self, kernels: &Kernels, positions: Range<usize>) {
+        // Numbers from -1 to 1 that do not repeat soon.
+        let noise = |i: usize| (i.wrapping_mul(2_654_435_761) % 2001) as f32 / 1000.0 - 1.0;
+        let vectors = self.heads * self.width;
+        let all: Vec<f32> = (0..vectors + 1000).map(noise).collect();
+        for position in positions {
+            let (keys, values) = (&all[position % 500..][..vectors], &all[500 + position % 500..][..vectors]);
+            self.put(kernels, position as u64, keys, values);
         }
     }
 

@@ -12,6 +12,14 @@ mod rounded;
 mod simd;
 mod transformer;
 
+/// What benchmarks measure by itself.
+pub(crate) mod kernels {
+    pub(crate) use super::cache::{Cache, CacheFormat, View};
+    pub(crate) use super::matrix::{Bench, Matrix};
+    pub(crate) use super::pool::Pool;
+    pub(crate) use super::simd::all;
+}
+
 use std::path::Path;
 
 pub use self::cache::CacheFormat;
@@ -140,6 +148,16 @@ impl Cpu {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.bench.pool.threads()
+    }
+
+    /// Puts it after so many steps, of which it remembers noise. For measurements.
+    pub(crate) fn stand_at(&mut self, position: usize) {
+        self.place.make_up(self.bench.kernels, position);
+    }
+
+    /// Lets all threads fill a slice, item by item.
+    pub(crate) fn share_out<T: Send>(&mut self, items: &mut [T], fill: impl Fn(usize, &mut T) + Sync) {
+        self.bench.pool.fill(items, 1, |i, item| item.iter_mut().for_each(|item| fill(i, item)));
     }
 
     /// Bytes of weights that every step reads.

@@ -13,7 +13,7 @@ use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use moshi::mimi::Mimi;
 use serde_json::json;
 
-use self::random::RandomWeights;
+pub(crate) use self::random::RandomWeights;
 use crate::tokenizer::write_model;
 use crate::{CONFIG, Cpu, CpuOptions, Error, LmConfig, MIMI, MOSHI, TOKENIZER, candle_weights, mimi_config};
 

@@ -29,7 +29,7 @@ const NEVER: f32 = -20.0;
 
 /// A source of random tensors for one network.
 #[derive(Debug, Clone)]
-pub(super) struct RandomWeights(Arc<Inner>);
+pub(crate) struct RandomWeights(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -53,12 +53,12 @@ impl RandomWeights {
         Self(Arc::new(Inner { seed, depformer: Some(depformer), said, made: Mutex::default() }))
     }
 
-    pub(super) fn of_mimi(seed: u64) -> Self {
+    pub(crate) fn of_mimi(seed: u64) -> Self {
         Self(Arc::new(Inner { seed, depformer: None, said: Vec::new(), made: Mutex::default() }))
     }
 
     /// Writes everything that was asked for, under PyTorch's names.
-    pub(super) fn save(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
         let mut parts = BTreeMap::<String, Vec<Tensor>>::new();
         for ((name, _), tensor) in &self.0.made().by_place {
             parts.entry(name.clone()).or_default().push(tensor.clone());
