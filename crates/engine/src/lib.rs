@@ -7,6 +7,7 @@
 pub mod codec;
 mod config;
 mod error;
+pub mod fuzzing;
 mod generator;
 mod gguf;
 mod layout;
@@ -22,6 +23,7 @@ mod timed;
 mod timing;
 pub mod tiny;
 mod tokenizer;
+mod voice;
 mod weights;
 
 pub use codec::{Decoder, Encoder};
@@ -34,6 +36,7 @@ pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
 pub use timed::{FrameCost, MOST_FRAMES, time_frames};
 pub use tokenizer::Tokenizer;
+pub use voice::{States, Voice, Voices};
 
 /// What this engine can compute on, in the doctor's words.
 pub const BACKENDS: [&str; 1] = ["cpu"];

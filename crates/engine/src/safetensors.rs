@@ -176,7 +176,7 @@ fn parse_header(json: &[u8], data: u64) -> Result<BTreeMap<String, TensorInfo>, 
 }
 
 /// Widens an IEEE 754 binary16.
-fn half(bits: u16) -> f32 {
+pub(crate) fn half(bits: u16) -> f32 {
     let sign = u32::from(bits & 0x8000) << 16;
     let exponent = u32::from(bits >> 10 & 0x1f);
     let fraction = u32::from(bits & 0x3ff);
