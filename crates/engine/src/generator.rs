@@ -3,7 +3,7 @@
 //! The semantics are those of `LMGen` in Kyutai's Python code (`moshi/models/lm.py`), without its limits: streams
 //! are late by their delays, everything begins with start tokens, and it goes on for as long as it is asked to.
 
-use crate::{Backend, Error, Input, LmConfig, Request, Sampling, TextRule};
+use crate::{Backend, Error, Input, LmConfig, Prompt, Request, Sampling, TextRule, TokenRing, personaplex};
 
 /// A token that is not there yet.
 const NOTHING: u32 = u32::MAX;
@@ -27,6 +27,8 @@ pub struct Generator {
     /// Steps that were taken.
     steps: u64,
     max_delay: usize,
+    /// Of PersonaPlex, which has another order of things.
+    ring: Option<TokenRing>,
 }
 
 impl Generator {
@@ -37,7 +39,8 @@ impl Generator {
         let config = backend.config();
         let max_delay = config.delays.iter().copied().max().unwrap_or(0);
         let columns = vec![vec![NOTHING; config.streams()]; max_delay + 2];
-        Self { sampling: config.sampling, columns, steps: 0, max_delay, backend }
+        let ring = personaplex::ring(config);
+        Self { sampling: config.sampling, columns, steps: 0, max_delay, ring, backend }
     }
 
     /// What the model looks like.
@@ -53,7 +56,27 @@ impl Generator {
         for column in &mut self.columns {
             column.fill(NOTHING);
         }
+        self.ring.iter_mut().for_each(TokenRing::reset);
         self.steps = 0;
+    }
+
+    /// Takes a model of PersonaPlex that was [`reset`](Self::reset) through what it is to know before a conversation.
+    /// `go_on` is asked from time to time whether that is still wanted. Returns whether all of it was gone through;
+    /// if not, the generator has to be reset.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a token outside of its vocabulary, and for a model that takes no prompt.
+    pub fn prefill(&mut self, prompt: &Prompt, go_on: impl FnMut() -> bool) -> Result<bool, Error> {
+        let Some(ring) = &mut self.ring else {
+            return Err(Error::Input { what: "a role and a voice, which it does not take".into() });
+        };
+        ring.prefill(self.backend.as_mut(), prompt, go_on)
+    }
+
+    /// The last tokens of all streams, of a model of PersonaPlex.
+    #[must_use]
+    pub fn ring(&self) -> Option<&TokenRing> {
+        self.ring.as_ref()
     }
 
     /// Steps that were taken since the start.
@@ -73,6 +96,10 @@ impl Generator {
         let (generated, expected) = (config.generated_codebooks(), config.heard_codebooks());
         if heard.len() != expected {
             return Err(Error::Input { what: format!("{} codes instead of {expected}", heard.len()) });
+        }
+        if let Some(ring) = &mut self.ring {
+            self.steps += 1;
+            return ring.step(self.backend.as_mut(), self.sampling, heard, text);
         }
         for (stream, &code) in (1 + generated..).zip(heard) {
             let delay = config.delays.get(stream).copied().unwrap_or(0);

@@ -4,7 +4,9 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::safetensors::Safetensors;
-use crate::{Backend, Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf};
+use crate::{
+    Backend, Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf, personaplex,
+};
 
 /// Name of the model description.
 pub const CONFIG: &str = "config.json";
@@ -46,11 +48,10 @@ pub struct Outline {
 /// [`Error`] where a file is missing, damaged, or of another model, and for models that do not hold conversations.
 pub fn load(path: &Path) -> Result<Model, Error> {
     let Described { folder, description, config, files } = Described::find(path)?;
-    let generated = config.generated_codebooks();
     tracing::info!(file = %files.moshi.display(), "loading the language model");
     let lm = Lm::load(&files.moshi, config)?;
     tracing::info!(file = %files.mimi.display(), "loading the codec");
-    let (encoder, decoder) = codec::load_codec(&files.mimi, files.mimi_config.as_deref(), generated)?;
+    let (encoder, decoder) = codec::load_codec_for(lm.config(), &files.mimi, files.mimi_config.as_deref())?;
     if decoder.codebook_size() != lm.config().codebook_size {
         let reason = format!(
             "the codec has {} entries in a codebook, the language model {}",
@@ -93,6 +94,11 @@ fn in_memory(weights: &Path) -> Result<u64, Error> {
     Ok(Safetensors::open(weights)?.numbers().saturating_mul(4))
 }
 
+/// Whether weights under PyTorch's names have this tensor.
+fn has_tensor(weights: &Path, tensor: &str) -> bool {
+    !gguf::is_named(weights) && Safetensors::open(weights).is_ok_and(|file| file.shape(tensor).is_some())
+}
+
 /// A model as it is described, before its weights are looked at.
 struct Described<'a> {
     folder: &'a Path,
@@ -109,14 +115,18 @@ impl<'a> Described<'a> {
             return Err(Error::MissingFile { path: path.into() });
         }
         let description = folder.join(CONFIG);
-        let (config, names) = match std::fs::read(&description) {
-            Ok(json) => LmConfig::parse(&json, &description)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                LmConfig::parse(b"{}", &description)?
-            }
+        let json = match std::fs::read(&description) {
+            Ok(json) => json,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => b"{}".into(),
             Err(source) => return Err(Error::File { path: description, source }),
         };
+        let (mut config, names) = LmConfig::parse(&json, &description)?;
         let files = Files::find(folder, path.is_file().then_some(path), names, &description)?;
+        if !config.personaplex && personaplex::look(folder, &json, |tensor| has_tensor(&files.moshi, tensor))
+        {
+            let wrong = |reason| Error::Config { path: description.clone(), reason };
+            config = config.into_personaplex().map_err(wrong)?;
+        }
         let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
         if generated == 0 || generated != heard {
             let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
