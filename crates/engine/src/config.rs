@@ -257,6 +257,12 @@ impl LmConfig {
     }
 }
 
+/// Width of the hidden layer that the moshi crate builds for this description of a gated transformer.
+pub(crate) fn gated_width(config: &Transformer) -> usize {
+    let Transformer { d_model, dim_feedforward, .. } = *config;
+    if dim_feedforward == 4 * d_model { 11 * d_model / 4 } else { 2 * dim_feedforward / 3 }
+}
+
 /// Turns keys into a checked description; knows the file for errors.
 pub(crate) struct Reader<'a> {
     pub(crate) path: &'a Path,

@@ -106,6 +106,9 @@ pub enum Error {
         /// What it was given.
         what: String,
     },
+    /// Numbers that are none, or have no bound.
+    #[error("The model came to numbers that are none: its weights are damaged. Download it again.")]
+    NotFinite,
     /// The arithmetic failed.
     #[error(
         "The model failed while it computed: {0}. Start it again; if that does not help, download it again."
@@ -150,10 +153,23 @@ impl Error {
             Self::Voice { .. } => "engine.voice",
             Self::Persona { .. } => "engine.persona",
             Self::Input { .. } => "engine.input",
+            Self::NotFinite => "engine.not_finite",
             Self::Compute(_) => "engine.compute",
             Self::Address { .. } => "engine.address",
             Self::Thread { .. } => "engine.thread",
             Self::Stopped { .. } => "engine.stopped",
+        }
+    }
+}
+
+impl From<weights::Error> for Error {
+    fn from(error: weights::Error) -> Self {
+        match error {
+            weights::Error::MissingFile { path } => Self::MissingFile { path },
+            weights::Error::File { path, source } => Self::File { path, source },
+            weights::Error::Damaged { path, reason } => Self::Damaged { path, reason },
+            weights::Error::MissingTensor { path, name } => Self::MissingTensor { path, name },
+            weights::Error::TensorType { path, name, found } => Self::TensorType { path, name, found },
         }
     }
 }

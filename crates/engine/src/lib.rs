@@ -7,6 +7,7 @@
 mod backend;
 pub mod codec;
 mod config;
+mod cpu;
 mod error;
 pub mod fuzzing;
 mod generator;
@@ -31,6 +32,7 @@ mod weights;
 pub use backend::{Backend, Input, Picked, Request, TextRule, Trace};
 pub use codec::{Decoder, Encoder};
 pub use config::{DepformerConfig, FileNames, LmConfig};
+pub use cpu::{CacheFormat, Cpu, CpuOptions};
 pub use error::Error;
 pub use generator::{Generator, Said};
 pub use lm::Lm;
