@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Recording, config, difference, path};
 use engine::{
-    Backend, Error, Generator, Input, Lm, LmConfig, Picked, Prompt, Request, Sampling, TextRule, Voice,
-    VoicePrompt,
+    Backend, Cpu, CpuOptions, Error, Generator, Input, Lm, LmConfig, Picked, Prompt, Request, Sampling,
+    TextRule, Voice, VoicePrompt,
 };
 
 /// What went into a model at one step, and what came out.
@@ -24,13 +24,13 @@ struct Run {
 /// A model that takes every step of a prompt as one whose numbers are wanted, and writes down all steps.
 #[derive(Debug)]
 struct Watched {
-    lm: Lm,
+    backend: Box<dyn Backend>,
     runs: Arc<Mutex<Vec<Run>>>,
 }
 
 impl Watched {
     fn run(&mut self, request: &Request<'_>, in_prompt: bool) -> Result<Picked, Error> {
-        let picked = self.lm.step(&Request { trace: true, ..*request })?;
+        let picked = self.backend.step(&Request { trace: true, ..*request })?;
         let input = match request.input {
             Input::Tokens(tokens) => Some(tokens.to_vec()),
             Input::Embedded(_) => None,
@@ -43,11 +43,11 @@ impl Watched {
 
 impl Backend for Watched {
     fn config(&self) -> &LmConfig {
-        self.lm.config()
+        self.backend.config()
     }
 
     fn reset(&mut self, seed: u64) {
-        self.lm.reset(seed);
+        self.backend.reset(seed);
         self.runs.lock().unwrap().clear();
     }
 
@@ -60,8 +60,22 @@ impl Backend for Watched {
     }
 }
 
-fn lm() -> Lm {
-    Lm::load(&path("personaplex_weights.safetensors"), config("personaplex_config.json")).unwrap()
+/// All that can compute the model: Kyutai's crate, and our own.
+fn backends() -> [Box<dyn Backend>; 2] {
+    let (weights, config) = (path("personaplex_weights.safetensors"), config("personaplex_config.json"));
+    let kyutais = Lm::load(&weights, config.clone()).unwrap();
+    let ours = Cpu::load(&weights, config, CpuOptions { threads: Some(2), ..CpuOptions::EXACT }).unwrap();
+    [Box::new(kyutais), Box::new(ours)]
+}
+
+fn watched(backend: Box<dyn Backend>) -> (Generator, Arc<Mutex<Vec<Run>>>) {
+    let runs = Arc::new(Mutex::new(Vec::new()));
+    (Generator::new(Box::new(Watched { backend, runs: Arc::clone(&runs) })), runs)
+}
+
+fn generator() -> Generator {
+    let [_, ours] = backends();
+    Generator::new(ours)
 }
 
 fn from_recording() -> Prompt {
@@ -83,10 +97,9 @@ fn first<T: Clone>(rows: Vec<Vec<T>>, count: usize) -> Vec<Vec<T>> {
 
 /// Goes through a recorded run, step by step, and compares everything.
 #[track_caller]
-fn assert_like(recording: &str, prompt: &Prompt) {
+fn assert_like(backend: Box<dyn Backend>, recording: &str, prompt: &Prompt) {
     let recording = Recording::open(recording);
-    let runs = Arc::new(Mutex::new(Vec::new()));
-    let mut generator = Generator::new(Box::new(Watched { lm: lm(), runs: Arc::clone(&runs) }));
+    let (mut generator, runs) = watched(backend);
     // Twice, because nothing of one conversation may be left in the next.
     for conversation in 1..=2 {
         generator.reset(Sampling::GREEDY, 0);
@@ -162,12 +175,16 @@ fn assert_like(recording: &str, prompt: &Prompt) {
 
 #[test]
 fn with_a_recording_it_does_what_nvidias_code_does() {
-    assert_like("personaplex_run_wav.safetensors", &from_recording());
+    for backend in backends() {
+        assert_like(backend, "personaplex_run_wav.safetensors", &from_recording());
+    }
 }
 
 #[test]
 fn with_a_saved_voice_it_does_what_nvidias_code_does() {
-    assert_like("personaplex_run_embeddings.safetensors", &from_states());
+    for backend in backends() {
+        assert_like(backend, "personaplex_run_embeddings.safetensors", &from_states());
+    }
 }
 
 /// What a conversation really runs: the prompt at once, without looking at anything.
@@ -175,15 +192,16 @@ fn with_a_saved_voice_it_does_what_nvidias_code_does() {
 fn a_prompt_taken_at_once_leads_to_the_same_conversation() {
     let recording = Recording::open("personaplex_run_wav.safetensors");
     let expected = first(recording.tokens("out_tokens"), 9);
-    let mut generator = Generator::new(Box::new(lm()));
-    for prompt in [from_recording(), from_states()] {
-        assert_eq!(prompt.steps(), if prompt == from_recording() { 53 } else { 52 });
-        generator.reset(Sampling::GREEDY, 0);
-        assert!(generator.prefill(&prompt, || true).unwrap());
-        for (i, heard) in recording.codes("user_codes").iter().enumerate() {
-            let said = generator.step(heard, TextRule::FREE).unwrap().unwrap();
-            let found: Vec<_> = [said.text].into_iter().chain(said.codes).map(Some).collect();
-            assert_eq!(found, expected[i], "step {i}");
+    assert_eq!((from_recording().steps(), from_states().steps()), (53, 52));
+    for mut generator in backends().map(Generator::new) {
+        for prompt in [from_recording(), from_states()] {
+            generator.reset(Sampling::GREEDY, 0);
+            assert!(generator.prefill(&prompt, || true).unwrap());
+            for (i, heard) in recording.codes("user_codes").iter().enumerate() {
+                let said = generator.step(heard, TextRule::FREE).unwrap().unwrap();
+                let found: Vec<_> = [said.text].into_iter().chain(said.codes).map(Some).collect();
+                assert_eq!(found, expected[i], "step {i}");
+            }
         }
     }
 }
@@ -191,8 +209,8 @@ fn a_prompt_taken_at_once_leads_to_the_same_conversation() {
 /// The rule by which its timing is not that of Kyutai's code.
 #[test]
 fn what_is_heard_goes_in_one_step_later_than_in_moshi() {
-    let runs = Arc::new(Mutex::new(Vec::new()));
-    let mut generator = Generator::new(Box::new(Watched { lm: lm(), runs: Arc::clone(&runs) }));
+    let [_, ours] = backends();
+    let (mut generator, runs) = watched(ours);
     generator.reset(Sampling::GREEDY, 0);
     assert!(generator.prefill(&Prompt::default(), || true).unwrap());
     runs.lock().unwrap().clear();
@@ -211,8 +229,8 @@ fn what_is_heard_goes_in_one_step_later_than_in_moshi() {
 
 #[test]
 fn words_can_be_put_into_its_mouth() {
-    let runs = Arc::new(Mutex::new(Vec::new()));
-    let mut generator = Generator::new(Box::new(Watched { lm: lm(), runs: Arc::clone(&runs) }));
+    let [_, ours] = backends();
+    let (mut generator, runs) = watched(ours);
     assert!(generator.prefill(&from_recording(), || true).unwrap());
     generator.step(&[1; 8], TextRule::force(17)).unwrap();
     let said = generator.step(&[1; 8], TextRule::FREE).unwrap().unwrap();
@@ -222,7 +240,7 @@ fn words_can_be_put_into_its_mouth() {
 
 #[test]
 fn a_prompt_that_nobody_waits_for_is_given_up() {
-    let mut generator = Generator::new(Box::new(lm()));
+    let mut generator = generator();
     let mut asked = 0;
     let went = generator.prefill(&from_recording(), || {
         asked += 1;
@@ -236,7 +254,7 @@ fn a_prompt_that_nobody_waits_for_is_given_up() {
 #[test]
 fn prompts_that_it_can_not_take_are_refused() {
     let code = |error: Error| error.code();
-    let mut generator = Generator::new(Box::new(lm()));
+    let mut generator = generator();
     for prompt in [
         Prompt { text: vec![81], ..from_recording() },
         Prompt { voice: Some(VoicePrompt::Codes(vec![vec![2049; 8]; 4])), text: Vec::new() },
