@@ -3,7 +3,7 @@
 //! The semantics are those of `LMGen` in Kyutai's Python code (`moshi/models/lm.py`), without its limits: streams
 //! are late by their delays, everything begins with start tokens, and it goes on for as long as it is asked to.
 
-use crate::{Error, Lm, Sampler, Sampling};
+use crate::{Backend, Error, Input, LmConfig, Request, Sampling, TextRule};
 
 /// A token that is not there yet.
 const NOTHING: u32 = u32::MAX;
@@ -20,9 +20,8 @@ pub struct Said {
 /// A language model in a conversation.
 #[derive(Debug)]
 pub struct Generator {
-    lm: Lm,
+    backend: Box<dyn Backend>,
     sampling: Sampling,
-    sampler: Sampler,
     /// The tokens of each stream by the step at which they go in, a column for each of the last steps.
     columns: Vec<Vec<u32>>,
     /// Steps that were taken.
@@ -33,24 +32,24 @@ pub struct Generator {
 impl Generator {
     /// A generator at the start of a conversation, with the model's own sampling and seed 0.
     #[must_use]
-    pub fn new(lm: Lm) -> Self {
-        let config = lm.config();
+    pub fn new(mut backend: Box<dyn Backend>) -> Self {
+        backend.reset(0);
+        let config = backend.config();
         let max_delay = config.delays.iter().copied().max().unwrap_or(0);
         let columns = vec![vec![NOTHING; config.streams()]; max_delay + 2];
-        Self { sampling: config.sampling, sampler: Sampler::new(0), columns, steps: 0, max_delay, lm }
+        Self { sampling: config.sampling, columns, steps: 0, max_delay, backend }
     }
 
-    /// The model.
+    /// What the model looks like.
     #[must_use]
-    pub fn lm(&self) -> &Lm {
-        &self.lm
+    pub fn config(&self) -> &LmConfig {
+        self.backend.config()
     }
 
     /// Forgets the conversation, for the next one.
     pub fn reset(&mut self, sampling: Sampling, seed: u64) {
-        self.lm.reset();
+        self.backend.reset(seed);
         self.sampling = sampling;
-        self.sampler = Sampler::new(seed);
         for column in &mut self.columns {
             column.fill(NOTHING);
         }
@@ -64,14 +63,13 @@ impl Generator {
     }
 
     /// Takes one step of 80 ms: hears one code for each codebook of the other speaker, and says something, but for
-    /// the first steps, whose sound is not complete yet. With `text`, that token is said instead of what the model
-    /// would say.
+    /// the first steps, whose sound is not complete yet. `text` decides about what the model would say.
     ///
     /// # Errors
     /// [`Error::Input`] for another number of codes or a token outside of its vocabulary. The conversation can not
     /// go on then.
-    pub fn step(&mut self, heard: &[u32], text: Option<u32>) -> Result<Option<Said>, Error> {
-        let config = self.lm.config();
+    pub fn step(&mut self, heard: &[u32], text: TextRule) -> Result<Option<Said>, Error> {
+        let config = self.backend.config();
         let (generated, expected) = (config.generated_codebooks(), config.heard_codebooks());
         if heard.len() != expected {
             return Err(Error::Input { what: format!("{} codes instead of {expected}", heard.len()) });
@@ -80,7 +78,7 @@ impl Generator {
             let delay = config.delays.get(stream).copied().unwrap_or(0);
             *cell(&mut self.columns, self.steps + delay as u64, stream)? = code;
         }
-        let config = self.lm.config();
+        let config = self.backend.config();
         let mut tokens = Vec::with_capacity(config.streams());
         for (stream, &delay) in config.delays.iter().enumerate() {
             tokens.push(Some(if self.steps <= delay as u64 {
@@ -89,15 +87,12 @@ impl Generator {
                 *cell(&mut self.columns, self.steps, stream)?
             }));
         }
-        let step = self.lm.step(&tokens)?;
-        let text = text.unwrap_or_else(|| self.sampler.pick(&step.text_logits, self.sampling.text));
+        let input = Input::Tokens(&tokens);
+        let picked = self.backend.step(&Request { text, ..Request::free(input, self.sampling) })?;
         let next = self.steps + 1;
-        *cell(&mut self.columns, next, 0)? = text;
-        let mut previous = text;
-        for codebook in 0..generated {
-            let logits = self.lm.audio_logits(codebook, previous, &step.hidden)?;
-            previous = self.sampler.pick(&logits, self.sampling.audio);
-            *cell(&mut self.columns, next, 1 + codebook)? = previous;
+        *cell(&mut self.columns, next, 0)? = picked.text;
+        for (stream, &code) in (1..).zip(&picked.audio) {
+            *cell(&mut self.columns, next, stream)? = code;
         }
         self.steps = next;
         self.said()
@@ -108,8 +103,8 @@ impl Generator {
         let Some(first) = self.steps.checked_sub(self.max_delay as u64).filter(|&first| first > 0) else {
             return Ok(None);
         };
-        let generated = self.lm.config().generated_codebooks();
-        let delays = self.lm.config().delays.iter().take(1 + generated).enumerate();
+        let generated = self.backend.config().generated_codebooks();
+        let delays = self.backend.config().delays.iter().take(1 + generated).enumerate();
         let mut tokens = Vec::with_capacity(1 + generated);
         for (stream, &delay) in delays {
             tokens.push(*cell(&mut self.columns, first + delay as u64, stream)?);

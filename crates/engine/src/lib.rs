@@ -4,6 +4,7 @@
 //! publish, in every layout that they publish. The stepping is this crate's own, so that a conversation has no end
 //! but the one that somebody gives it.
 
+mod backend;
 pub mod codec;
 mod config;
 mod error;
@@ -24,11 +25,12 @@ pub mod tiny;
 mod tokenizer;
 mod weights;
 
+pub use backend::{Backend, Input, Picked, Request, TextRule, Trace};
 pub use codec::{Decoder, Encoder};
 pub use config::{DepformerConfig, FileNames, LmConfig};
 pub use error::Error;
 pub use generator::{Generator, Said};
-pub use lm::{Lm, Step};
+pub use lm::Lm;
 pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};

@@ -14,12 +14,13 @@ use moshi::transformer::{Norm, StreamingTransformer};
 use crate::config::{DepformerConfig, LmConfig};
 use crate::safetensors::Safetensors;
 use crate::weights::Weights;
-use crate::{Error, gguf};
+use crate::{Backend, Error, Input, Picked, Request, Sampler, Trace, gguf};
 
 /// A language model with its weights and its place in time.
 #[derive(Debug)]
 pub struct Lm {
     config: LmConfig,
+    sampler: Sampler,
     text_embedding: MaybeQuantizedEmbedding,
     audio_embeddings: Vec<MaybeQuantizedEmbedding>,
     transformer: StreamingTransformer,
@@ -37,15 +38,6 @@ struct Slice {
     low_rank: Option<MaybeQuantizedLinear>,
     linear_in: MaybeQuantizedLinear,
     linear_out: MaybeQuantizedLinear,
-}
-
-/// What the temporal transformer makes of one step.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// What the depformer begins with, behind the last norm: `[1, 1, dim]`.
-    pub hidden: Tensor,
-    /// One logit for each text token that can come out.
-    pub text_logits: Vec<f32>,
 }
 
 impl Lm {
@@ -100,34 +92,26 @@ impl Lm {
             extra_heads,
             depformer,
             config,
+            sampler: Sampler::new(0),
         })
     }
 
-    /// What the model looks like.
-    #[must_use]
-    pub fn config(&self) -> &LmConfig {
-        &self.config
-    }
-
-    /// Goes back to the start of time.
-    pub fn reset(&mut self) {
-        self.transformer.reset_state();
-    }
-
-    /// Takes one step: the tokens of all streams, text first, delays applied. `None` leaves a stream out.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for another number of streams or a token outside of its vocabulary.
-    pub fn step(&mut self, tokens: &[Option<u32>]) -> Result<Step, Error> {
-        let embedded = self.embed(tokens)?;
-        self.step_embedded(&embedded)
+    fn embedded(&self, input: &Input<'_>) -> Result<Tensor, Error> {
+        match *input {
+            Input::Tokens(tokens) => self.embed(tokens),
+            Input::Embedded(numbers) => {
+                let dim = self.config.transformer.d_model;
+                if numbers.len() != dim {
+                    let what = format!("{} numbers as an embedding instead of {dim}", numbers.len());
+                    return Err(Error::Input { what });
+                }
+                Ok(Tensor::from_slice(numbers, (1, 1, dim), &Device::Cpu)?)
+            }
+        }
     }
 
     /// The sum of the embeddings of one step's tokens: `[1, 1, dim]`.
-    ///
-    /// # Errors
-    /// As for [`step`](Self::step).
-    pub fn embed(&self, tokens: &[Option<u32>]) -> Result<Tensor, Error> {
+    fn embed(&self, tokens: &[Option<u32>]) -> Result<Tensor, Error> {
         let streams = self.config.streams();
         let (Some((&text, audio)), true) = (tokens.split_first(), tokens.len() == streams) else {
             return Err(Error::Input { what: format!("{} streams instead of {streams}", tokens.len()) });
@@ -153,27 +137,9 @@ impl Lm {
         }
     }
 
-    /// As [`step`](Self::step), for tokens that are embedded already.
-    ///
-    /// # Errors
-    /// [`Error::Compute`] where the shape is not `[1, 1, dim]`.
-    pub fn step_embedded(&mut self, embedded: &Tensor) -> Result<Step, Error> {
-        let hidden = self.transformer.forward(embedded)?.apply(&self.out_norm)?;
-        let text_logits = hidden.apply(&self.text_linear)?.flatten_all()?.to_vec1()?;
-        Ok(Step { hidden, text_logits })
-    }
-
     /// Logits of one codebook of the step that `hidden` belongs to. The codebooks of a step have to be asked for in
     /// order; `previous` is the token before: the step's text for the first, the codebook before for all others.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for a codebook or a token that the model does not have.
-    pub fn audio_logits(
-        &mut self,
-        codebook: usize,
-        previous: u32,
-        hidden: &Tensor,
-    ) -> Result<Vec<f32>, Error> {
+    fn audio_logits(&mut self, codebook: usize, previous: u32, hidden: &Tensor) -> Result<Vec<f32>, Error> {
         let Some((before, [slice, ..])) = self.depformer.split_at_mut_checked(codebook) else {
             return Err(Error::Input { what: format!("codebook {codebook}, which it does not generate") });
         };
@@ -191,13 +157,52 @@ impl Lm {
     }
 
     /// Probabilities of the classes of each extra head for the step that `hidden` belongs to.
-    ///
-    /// # Errors
-    /// [`Error::Compute`] where `hidden` does not come from this model.
-    pub fn extra_heads(&self, hidden: &Tensor) -> Result<Vec<Vec<f32>>, Error> {
+    fn extra_heads(&self, hidden: &Tensor) -> Result<Vec<Vec<f32>>, Error> {
         let probabilities =
             |head| candle_nn::ops::softmax_last_dim(&hidden.apply(head)?)?.flatten_all()?.to_vec1();
         Ok(self.extra_heads.iter().map(probabilities).collect::<candle_core::Result<_>>()?)
+    }
+}
+
+impl Backend for Lm {
+    fn config(&self) -> &LmConfig {
+        &self.config
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.transformer.reset_state();
+        self.sampler = Sampler::new(seed);
+    }
+
+    fn prefill(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
+        for input in inputs {
+            let embedded = self.embedded(input)?;
+            self.transformer.forward(&embedded)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, request: &Request<'_>) -> Result<Picked, Error> {
+        let embedded = self.embedded(&request.input)?;
+        let hidden = self.transformer.forward(&embedded)?.apply(&self.out_norm)?;
+        let text_logits: Vec<f32> = hidden.apply(&self.text_linear)?.flatten_all()?.to_vec1()?;
+        let picked_text = self.sampler.pick(&text_logits, request.sampling.text);
+        let text = request.text.apply(picked_text, &self.config);
+        let (mut audio, mut audio_logits, mut previous) = (Vec::new(), Vec::new(), text);
+        for codebook in 0..self.config.generated_codebooks() {
+            let logits = self.audio_logits(codebook, previous, &hidden)?;
+            let picked = self.sampler.pick(&logits, request.sampling.audio);
+            previous = request.audio.get(codebook).copied().flatten().unwrap_or(picked);
+            audio.push(picked);
+            if request.trace {
+                audio_logits.push(logits);
+            }
+        }
+        let trace = match request.trace {
+            false => None,
+            true => Some(Trace { hidden: hidden.flatten_all()?.to_vec1()?, text_logits, audio_logits }),
+        };
+        Ok(Picked { text, picked_text, audio, extra_heads: self.extra_heads(&hidden)?, trace })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::safetensors::Safetensors;
-use crate::{Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf};
+use crate::{Backend, Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf};
 
 /// Name of the model description.
 pub const CONFIG: &str = "config.json";
@@ -62,7 +62,13 @@ pub fn load(path: &Path) -> Result<Model, Error> {
     let tokenizer = Arc::new(Tokenizer::load(&files.tokenizer)?);
     let name =
         std::path::absolute(folder).ok().and_then(|folder| Some(folder.file_name()?.display().to_string()));
-    Ok(Model { encoder, generator: Generator::new(lm), decoder, tokenizer, name: name.unwrap_or_default() })
+    Ok(Model {
+        encoder,
+        generator: Generator::new(Box::new(lm)),
+        decoder,
+        tokenizer,
+        name: name.unwrap_or_default(),
+    })
 }
 
 /// Looks at what [`load`] would load: its description, and the heads of its files.
@@ -136,7 +142,7 @@ impl Model {
     /// What it looks like.
     #[must_use]
     pub fn config(&self) -> &LmConfig {
-        self.generator.lm().config()
+        self.generator.config()
     }
 }
 

@@ -12,7 +12,7 @@ use wire::FrameTiming;
 use crate::codec::FRAME;
 use crate::queue::Queue;
 use crate::timing::FrameTimes;
-use crate::{Decoder, Encoder, Error, Generator, Model, Sampling};
+use crate::{Decoder, Encoder, Error, Generator, Model, Sampling, TextRule};
 
 /// Frames of input that may wait: one second. Whoever falls further behind skips what is oldest, as an answer to
 /// something old is worth less than one that comes in time.
@@ -211,7 +211,7 @@ fn generate(mut generator: Generator, shared: &Shared) -> Generator {
     shared.run("language model", || {
         while let Some((codes, slowest)) = shared.codes.pop() {
             let began = Instant::now();
-            let said = generator.step(&codes, None)?;
+            let said = generator.step(&codes, TextRule::FREE)?;
             let slowest = slowest.max(began.elapsed());
             if said.is_some_and(|said| !shared.said.push((said, slowest))) {
                 break;

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Recording, config, difference, path};
 use engine::codec::{FRAME, load_codec};
-use engine::{Generator, Lm, Sampling};
+use engine::{Generator, Lm, Sampling, TextRule};
 
 fn small(codebooks: usize, context: Option<usize>) -> (engine::Encoder, engine::Decoder) {
     let mut config = path("mimi_small_config.json");
@@ -55,7 +55,7 @@ fn sound_becomes_the_sound_that_kyutais_server_sends() {
     let recording = Recording::open("e2e_moshi_io.safetensors");
     let (mut encoder, mut decoder) = small(8, None);
     let lm = Lm::load(&path("lm_7bshape_weights.safetensors"), config("lm_7bshape_config.json")).unwrap();
-    let mut generator = Generator::new(lm);
+    let mut generator = Generator::new(Box::new(lm));
     generator.reset(Sampling::GREEDY, 0);
     let (input, expected) = (recording.floats("input_pcm"), recording.floats("output_pcm"));
     let (codes, tokens) = (recording.codes("user_codes"), recording.tokens("out_tokens"));
@@ -66,7 +66,7 @@ fn sound_becomes_the_sound_that_kyutais_server_sends() {
         if i == 0 {
             encoder.reset();
         }
-        let said = generator.step(&heard, None).unwrap();
+        let said = generator.step(&heard, TextRule::FREE).unwrap();
         let found = said.as_ref().map(|said| [&[said.text], said.codes.as_slice()].concat());
         assert_eq!(found, tokens[i].iter().copied().collect(), "frame {i}");
         if let Some(said) = said {

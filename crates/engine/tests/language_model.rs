@@ -8,20 +8,21 @@ use std::collections::HashMap;
 use candle_core::Device;
 use candle_core::quantized::gguf_file;
 use common::{Recording, config, difference, path};
-use engine::{Generator, Lm, LmConfig, Sampling};
+use engine::{Backend, Generator, Input, Lm, LmConfig, Picked, Request, Sampling, TextRule, Trace};
 
 /// Runs the generator over the recorded codes and compares all that it says.
 #[track_caller]
 fn assert_says(config: LmConfig, weights: &str, recording: &str, forced: bool) {
     let recording = Recording::open(recording);
-    let mut generator = Generator::new(Lm::load(&path(weights), config).unwrap());
+    let mut generator = Generator::new(Box::new(Lm::load(&path(weights), config).unwrap()));
     let (heard, expected) = (recording.codes("user_codes"), recording.tokens("out_tokens"));
     let forced = if forced { recording.ids("forced_text") } else { vec![None; heard.len()] };
     // Twice, because nothing of one conversation may be left in the next.
     for conversation in 1..=2 {
         generator.reset(Sampling::GREEDY, conversation);
         for (step, ((heard, expected), forced)) in heard.iter().zip(&expected).zip(&forced).enumerate() {
-            let said = generator.step(heard, *forced).unwrap();
+            let rule = forced.map_or(TextRule::FREE, TextRule::force);
+            let said = generator.step(heard, rule).unwrap();
             let found: Vec<_> = match said {
                 Some(said) => [said.text].into_iter().chain(said.codes).map(Some).collect(),
                 None => vec![None; expected.len()],
@@ -30,6 +31,21 @@ fn assert_says(config: LmConfig, weights: &str, recording: &str, forced: bool) {
         }
         assert_eq!(generator.steps(), heard.len() as u64);
     }
+}
+
+/// One step with everything given, and the numbers behind it.
+fn numbers(
+    lm: &mut dyn Backend,
+    input: &[Option<u32>],
+    text: Option<u32>,
+    audio: &[Option<u32>],
+) -> (Picked, Trace) {
+    let text = text.map_or(TextRule::FREE, TextRule::force);
+    let request =
+        Request { text, audio, trace: true, ..Request::free(Input::Tokens(input), Sampling::GREEDY) };
+    let mut picked = lm.step(&request).unwrap();
+    let trace = picked.trace.take().unwrap();
+    (picked, trace)
 }
 
 /// Feeds the recorded inputs, so that each step stands for itself, and compares all numbers.
@@ -48,16 +64,13 @@ fn teacher_forced(config: LmConfig, weights: &str, recording: &str) -> f32 {
     let audio_logits = if codebooks == 0 { Vec::new() } else { recording.blocks("audio_logits") };
     let mut worst = 0_f32;
     for (i, input) in inputs.iter().enumerate() {
-        let step = lm.step(input).unwrap();
-        let found: Vec<f32> = step.hidden.flatten_all().unwrap().to_vec1().unwrap();
-        worst = worst.max(difference(&found, &hidden[i])).max(difference(&step.text_logits, &text_logits[i]));
-        if codebooks > 0 {
-            let mut previous = texts[i].unwrap();
-            for codebook in 0..codebooks {
-                let logits = lm.audio_logits(codebook, previous, &step.hidden).unwrap();
-                worst = worst.max(difference(&logits, &audio_logits[i][codebook]));
-                previous = audio[i][codebook];
-            }
+        let text = texts.get(i).copied().flatten();
+        let forced: Vec<_> = audio.get(i).into_iter().flatten().copied().map(Some).collect();
+        let trace = numbers(&mut lm, input, text, &forced).1;
+        worst = worst.max(difference(&trace.hidden, &hidden[i]));
+        worst = worst.max(difference(&trace.text_logits, &text_logits[i]));
+        for codebook in 0..codebooks {
+            worst = worst.max(difference(&trace.audio_logits[codebook], &audio_logits[i][codebook]));
         }
     }
     worst
@@ -135,7 +148,7 @@ fn quantized_weights_are_close_to_what_they_stand_for() {
     let mut lm = Lm::load(&path("lm_7bshape_q8_0.gguf"), config).unwrap();
     let (mut error, mut power) = (0.0, 0.0);
     for (input, expected) in recording.tokens("model_input").iter().zip(recording.rows("text_logits")) {
-        let step = lm.step(input).unwrap();
+        let step = numbers(&mut lm, input, None, &[]).1;
         for (found, expected) in step.text_logits.iter().zip(&expected) {
             error += (found - expected).powi(2);
             power += expected.powi(2);
@@ -158,18 +171,18 @@ fn a_model_without_a_voice_works_and_bfloat16_is_read() {
     assert!(worst < 1e-3, "{worst}");
 
     let lm = Lm::load(&path("stt_tiny_weights.safetensors"), config("stt_tiny_config.json")).unwrap();
-    let mut generator = Generator::new(lm);
+    let mut generator = Generator::new(Box::new(lm));
     generator.reset(Sampling::GREEDY, 0);
     for (heard, expected) in recording.codes("input_codes").iter().zip(recording.codes("out_tokens")) {
-        let said = generator.step(heard, None).unwrap().unwrap();
+        let said = generator.step(heard, TextRule::FREE).unwrap().unwrap();
         assert_eq!((vec![said.text], said.codes), (expected, vec![]));
     }
 
     let mut lm = Lm::load(&path("stt_tiny_weights.safetensors"), config("stt_tiny_config.json")).unwrap();
     for (input, expected) in recording.tokens("model_input").iter().zip(recording.blocks("extra_heads_prob"))
     {
-        let step = lm.step(input).unwrap();
-        for (found, expected) in lm.extra_heads(&step.hidden).unwrap().iter().zip(&expected) {
+        let picked = numbers(&mut lm, input, None, &[]).0;
+        for (found, expected) in picked.extra_heads.iter().zip(&expected) {
             assert!(difference(found, expected) < 1e-4);
         }
     }
@@ -195,7 +208,7 @@ fn kyutais_own_test_passes() {
     let mut lm = Lm::load(&path("kyutai_test_lm_model.safetensors"), config).unwrap();
     let (mut worst, mut compared) = (0_f32, 0);
     for batch in 0..3 {
-        lm.reset();
+        lm.reset(0);
         // What stands in a stream at a step: delayed, with start tokens in front; -1 is nothing.
         let token = |stream: usize, step: usize| match step.checked_sub(delays[stream]) {
             Some(at) => u32::try_from(codes[batch][stream][at]).ok(),
@@ -208,15 +221,15 @@ fn kyutais_own_test_passes() {
                     _ => token(stream, at - 1),
                 })
                 .collect();
-            let step = lm.step(&input).unwrap();
-            worst = worst.max(difference(&step.text_logits, text));
-            for codebook in 0..3 {
-                let found = lm.audio_logits(codebook, token(codebook, at).unwrap(), &step.hidden).unwrap();
+            let forced: Vec<_> = (1..3).map(|stream| token(stream, at)).collect();
+            let trace = numbers(&mut lm, &input, token(0, at), &forced).1;
+            worst = worst.max(difference(&trace.text_logits, text));
+            for (codebook, found) in trace.audio_logits.iter().enumerate() {
                 let Some(undelayed) = at.checked_sub(delays[1 + codebook]) else { continue };
                 let expected = &logits[batch][codebook][undelayed];
                 // Where the recording has nothing to compare.
                 if !expected[0].is_nan() {
-                    worst = worst.max(difference(&found, expected));
+                    worst = worst.max(difference(found, expected));
                     compared += 1;
                 }
             }
@@ -230,12 +243,12 @@ fn kyutais_own_test_passes() {
 #[test]
 fn input_that_the_model_can_not_take_is_refused() {
     let lm = Lm::load(&path("lm_7bshape_weights.safetensors"), config("lm_7bshape_config.json")).unwrap();
-    let mut generator = Generator::new(lm);
+    let mut generator = Generator::new(Box::new(lm));
     let code = |error: engine::Error| error.code();
-    assert_eq!(generator.step(&[0; 7], None).map_err(code), Err("engine.input"));
+    assert_eq!(generator.step(&[0; 7], TextRule::FREE).map_err(code), Err("engine.input"));
     generator.reset(Sampling::GREEDY, 0);
-    generator.step(&[64; 8], None).unwrap();
-    let later = (0..3).map(|_| generator.step(&[65; 8], None).map_err(code)).find(Result::is_err);
+    generator.step(&[64; 8], TextRule::FREE).unwrap();
+    let later = (0..3).map(|_| generator.step(&[65; 8], TextRule::FREE).map_err(code)).find(Result::is_err);
     assert_eq!(later, Some(Err("engine.input")), "a code outside of its codebook");
 }
 
