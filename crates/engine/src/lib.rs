@@ -35,7 +35,7 @@ pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
 pub use timed::{FrameCost, MOST_FRAMES, time_frames};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Tokenizer, Unspeakable, Word};
 
 /// What this engine can compute on, in the doctor's words.
 pub const BACKENDS: [&str; 1] = ["cpu"];
