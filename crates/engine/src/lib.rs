@@ -19,6 +19,7 @@ mod queue;
 mod safetensors;
 mod sampling;
 pub mod serve;
+mod speech;
 mod timed;
 mod timing;
 pub mod tiny;
@@ -34,6 +35,7 @@ pub use lm::Lm;
 pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
+pub use speech::Speech;
 pub use timed::{FrameCost, MOST_FRAMES, time_frames};
 pub use tokenizer::{Tokenizer, Unspeakable, Word};
 

@@ -141,6 +141,15 @@ impl Tokenizer {
         self.speller.as_ref().ok_or(Unspeakable::Unable)?.words(text)
     }
 
+    /// The same of what somebody sent as UTF-8.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode), and [`Unspeakable::NotText`].
+    pub fn encode_bytes(&self, text: &[u8]) -> Result<Vec<Word>, Unspeakable> {
+        words::check_length(text)?;
+        self.encode(str::from_utf8(text).map_err(|_| Unspeakable::NotText)?)
+    }
+
     /// Tokens that there are.
     #[must_use]
     pub fn len(&self) -> usize {

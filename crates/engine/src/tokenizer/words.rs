@@ -1,7 +1,7 @@
 //! From a text to words with their tokens.
 
 use thiserror::Error;
-use wire::LONGEST_SPEECH;
+use wire::{LONGEST_SPEECH, MOST_SPEECHES};
 
 use super::{ModelProto, ModelType, bpe, charsmap::Charsmap, unigram, vocabulary::Vocabulary};
 
@@ -22,7 +22,7 @@ pub struct Word {
     pub tokens: Vec<u32>,
 }
 
-/// Why a text cannot be made into tokens.
+/// Why a text is not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Unspeakable {
     /// It is longer than any text that is said.
@@ -31,12 +31,23 @@ pub enum Unspeakable {
     /// It becomes longer than that: its characters are spelled byte by byte.
     #[error("The text takes longer to say than ten minutes. Send it in parts.")]
     TooMany,
+    /// It is no text.
+    #[error("The text is not UTF-8.")]
+    NotText,
+    /// Too much waits before it.
+    #[error("{MOST_SPEECHES} texts wait to be said already. Wait until one of them is, or cut them.")]
+    Full,
     /// There are no words in it.
     #[error("There is nothing in the text that can be said.")]
     Nothing,
     /// The model's tokenizer works in a way that is not known here.
     #[error("This model's tokenizer takes no text. Use another model.")]
     Unable,
+}
+
+/// No character has more than four bytes, so that a very long text need not even be looked through.
+pub(super) fn check_length(text: &[u8]) -> Result<(), Unspeakable> {
+    if text.len() > 4 * LONGEST_SPEECH { Err(Unspeakable::TooLong) } else { Ok(()) }
 }
 
 /// How a model is cut into pieces.
@@ -73,8 +84,8 @@ impl Speller {
 
     /// The words of a text. Control characters are left out, white space only separates.
     pub(super) fn words(&self, text: &str) -> Result<Vec<Word>, Unspeakable> {
-        // No character has more than four bytes, so that a very long text is not even looked through.
-        if text.len() > 4 * LONGEST_SPEECH || text.chars().count() > LONGEST_SPEECH {
+        check_length(text.as_bytes())?;
+        if text.chars().count() > LONGEST_SPEECH {
             return Err(Unspeakable::TooLong);
         }
         let (mut words, mut count) = (Vec::new(), 0);
