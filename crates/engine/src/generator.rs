@@ -26,6 +26,8 @@ pub struct Generator {
     columns: Vec<Vec<u32>>,
     /// Steps that were taken.
     steps: u64,
+    /// The text token of the last of them.
+    text: u32,
     max_delay: usize,
     /// Of PersonaPlex, which has another order of things.
     ring: Option<TokenRing>,
@@ -40,7 +42,7 @@ impl Generator {
         let max_delay = config.delays.iter().copied().max().unwrap_or(0);
         let columns = vec![vec![NOTHING; config.streams()]; max_delay + 2];
         let ring = personaplex::ring(config);
-        Self { sampling: config.sampling, columns, steps: 0, max_delay, ring, backend }
+        Self { sampling: config.sampling, columns, steps: 0, text: NOTHING, max_delay, ring, backend }
     }
 
     /// What the model looks like.
@@ -85,6 +87,12 @@ impl Generator {
         self.steps
     }
 
+    /// The text token of the last step, which [`Said`] holds as many steps later as the streams are late.
+    #[must_use]
+    pub fn text(&self) -> Option<u32> {
+        (self.steps > 0).then_some(self.text)
+    }
+
     /// Takes one step of 80 ms: hears one code for each codebook of the other speaker, and says something, but for
     /// the first steps, whose sound is not complete yet. `text` decides about what the model would say.
     ///
@@ -118,6 +126,7 @@ impl Generator {
         let picked = self.backend.step(&Request { text, ..Request::free(input, self.sampling) })?;
         let next = self.steps + 1;
         *cell(&mut self.columns, next, 0)? = picked.text;
+        self.text = picked.text;
         for (stream, &code) in (1..).zip(&picked.audio) {
             *cell(&mut self.columns, next, stream)? = code;
         }

@@ -22,6 +22,7 @@ mod queue;
 mod safetensors;
 mod sampling;
 pub mod serve;
+mod speech;
 mod timed;
 mod timing;
 pub mod tiny;
@@ -40,8 +41,9 @@ pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
 pub use personaplex::{Cell, DEFAULT_PERSONA, Persona, Prompt, TokenRing, VoicePrompt};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
+pub use speech::Speech;
 pub use timed::{FrameCost, MOST_FRAMES, time_frames};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Tokenizer, Unspeakable, Word};
 pub use voice::{States, Voice, Voices};
 
 /// What this engine can compute on, in the doctor's words.

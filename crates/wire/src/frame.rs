@@ -55,11 +55,13 @@ pub enum Frame {
     },
     /// A piece of an Ogg Opus byte stream; pages may be split or joined anywhere.
     Audio(Bytes),
-    /// A piece of text. It may end inside a UTF-8 character; see [`Utf8Stream`](crate::Utf8Stream).
+    /// From a host a piece of text, which may end inside a UTF-8 character; see [`Utf8Stream`](crate::Utf8Stream). From
+    /// a client a whole text that is to be said; see [`SpeechNews`](crate::SpeechNews).
     Text(Bytes),
     /// A control code. No server acts on one today.
     Control(Control),
-    /// JSON about the host, as UTF-8 bytes; see [`HostMetadata`](crate::HostMetadata).
+    /// JSON about the host, as UTF-8 bytes; see [`HostMetadata`](crate::HostMetadata). From a client a
+    /// [`SpeechWish`](crate::SpeechWish).
     Metadata(Bytes),
     /// What went wrong, in words, as UTF-8 bytes.
     Error(Bytes),

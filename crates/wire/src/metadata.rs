@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::SpeechNews;
+
 /// Names in [`HostMetadata::capabilities`].
 pub mod capability {
     /// The host plays back what it hears; there is no model behind it.
@@ -10,6 +12,9 @@ pub mod capability {
     pub const REFUSES_WHEN_BUSY: &str = "refuses-when-busy";
     /// A session has no time limit.
     pub const UNLIMITED: &str = "unlimited";
+    /// The host says texts that it is given, in Moshi's voice, to callers who asked for that; see
+    /// [`SpeechNews`](crate::SpeechNews).
+    pub const SPEAKS: &str = "speak";
 }
 
 /// Characters of a name that are kept.
@@ -42,6 +47,9 @@ pub struct HostMetadata {
     /// Figures about frame times, once a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timing: Option<FrameTiming>,
+    /// What became of a text that the client wants said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SpeechNews>,
 }
 
 /// How the host keeps up with real time. One frame is 80 ms of sound.
@@ -63,12 +71,14 @@ impl HostMetadata {
     /// another type: metadata is never worth failing for.
     ///
     /// What is read is fit to be shown: names have at most 100 characters and none that a terminal acts on, and the
-    /// first 32 capabilities count.
+    /// first 32 capabilities count. What is said of a speech is bounded too; one of another shape is none.
     #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         // Through a map, because a structure alone would also be read from a JSON array.
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).ok()?;
+        let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).ok()?;
+        let speech = object.remove("speech").and_then(SpeechNews::of);
         let mut metadata: Self = serde_json::from_value(object.into()).ok()?;
+        metadata.speech = speech;
         for name in [&mut metadata.server, &mut metadata.version, &mut metadata.model] {
             *name = name.take().map(|name| shown(&name));
         }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
-use wire::{FrameTiming, capability};
+use wire::{FrameTiming, SpeechNews, capability};
 
 use super::{About, Event, Session, SessionOptions, Source};
 use crate::codec::FRAME;
@@ -49,11 +49,13 @@ impl ModelSource {
 
 impl Source for ModelSource {
     fn about(&self) -> About {
+        let mut capabilities = vec![capability::REFUSES_WHEN_BUSY, capability::UNLIMITED];
+        capabilities.extend(self.tokenizer.encodes().then_some(capability::SPEAKS));
         About {
             server: "myca host".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             model: Some(self.name.clone()),
-            capabilities: [capability::REFUSES_WHEN_BUSY, capability::UNLIMITED].map(Into::into).into(),
+            capabilities: capabilities.into_iter().map(Into::into).collect(),
         }
     }
 
@@ -77,11 +79,12 @@ impl Source for ModelSource {
         let (tokenizer, silent) = (Arc::clone(&self.tokenizer), self.silent);
         let say = move |output| match output {
             Output::Failed(error) => events.blocking_send(Event::Failed(error)).is_ok(),
-            Output::Frame { pcm, text, .. } => {
+            Output::Frame { pcm, text, speech, .. } => {
                 let piece = tokenizer.piece(text);
                 let silent = silent.contains(&text) || piece.is_empty();
                 // These wait for room; they fail as soon as nobody is there to make any.
-                events.blocking_send(Event::Sound(pcm)).is_ok()
+                speech.into_iter().all(|news| events.blocking_send(Event::Speech(news)).is_ok())
+                    && events.blocking_send(Event::Sound(pcm)).is_ok()
                     && (silent || events.blocking_send(Event::Text(piece.into())).is_ok())
             }
         };
@@ -107,6 +110,16 @@ impl Session for ModelSession {
             pipeline.hear(frame);
         }
         None
+    }
+
+    fn speak(&mut self, text: &[u8]) -> Option<SpeechNews> {
+        self.pipeline.as_ref().map(|pipeline| pipeline.speak(text))
+    }
+
+    fn cut(&mut self) {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.cut();
+        }
     }
 
     fn timing(&self) -> Option<FrameTiming> {

@@ -17,6 +17,8 @@ pub struct SessionOptions {
     pub audio_topk: Option<usize>,
     /// Where chance begins.
     pub seed: Option<u64>,
+    /// Whether texts of the caller are to be said, as [`wire::SpeechNews`] describes it.
+    pub speak: bool,
 }
 
 impl SessionOptions {
@@ -34,6 +36,7 @@ impl SessionOptions {
                 "audio_temperature" => options.audio_temperature = Some(temperature(key, value)?),
                 "text_topk" => options.text_topk = Some(top_k(key, value)?),
                 "audio_topk" => options.audio_topk = Some(top_k(key, value)?),
+                "speak" => options.speak = value == "1",
                 "seed" => options.seed = Some(number(key, value)?),
                 _ => {}
             }
@@ -87,19 +90,22 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_taken_and_the_rest_is_the_models() {
         let query = "text_prompt=You+are+wise&voice_prompt=NATF2.pt&text_temperature=0.5&audio_topk=100&seed=7\
-            &pad_mult=0&x";
+            &pad_mult=0&x&speak=1";
         let options = SessionOptions::parse(query).unwrap();
         let expected = SessionOptions {
             text_temperature: Some(0.5),
             audio_topk: Some(100),
             seed: Some(7),
+            speak: true,
             ..SessionOptions::default()
         };
         assert_eq!(options, expected);
         let sampling = options.sampling(Sampling::default());
         assert_eq!(sampling.text, TokenSampling { temperature: 0.5, top_k: 25 });
         assert_eq!(sampling.audio, TokenSampling { temperature: 0.8, top_k: 100 });
-        assert_eq!(SessionOptions::parse(""), Ok(SessionOptions::default()));
+        for query in ["", "speak", "speak=0", "speak=yes"] {
+            assert_eq!(SessionOptions::parse(query), Ok(SessionOptions::default()), "{query}");
+        }
     }
 
     #[test]

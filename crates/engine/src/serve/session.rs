@@ -11,7 +11,7 @@ use ogg_opus::{EncoderSettings, PacketDuration, StreamReader, StreamWriter};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
-use wire::{Frame, FrameTiming, close};
+use wire::{Frame, FrameError, FrameTiming, HostMetadata, SpeechNews, SpeechWish, capability, close};
 
 use super::{Event, Host, Session, SessionOptions};
 use crate::Error;
@@ -29,8 +29,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often the caller is told how the host keeps up.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// Kind byte of an audio message.
+/// Kind bytes of an audio and of a text message.
 const AUDIO: u8 = 1;
+const TEXT: u8 = 2;
 
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub(super) async fn run(socket: WebSocket, host: Arc<Host>, options: SessionOpti
     if host.stop.is_cancelled() {
         return refuse(socket, close::GOING_AWAY, "This host is ending.").await;
     }
+    let speaks = options.speak && host.about.capabilities.iter().any(|known| known == capability::SPEAKS);
     let (events_sender, events) = mpsc::channel(EVENTS);
     let source = Arc::clone(&host.source);
     let opened = spawn_blocking(move || source.open(&options, events_sender)).await;
@@ -72,7 +74,7 @@ pub(super) async fn run(socket: WebSocket, host: Arc<Host>, options: SessionOpti
     let (sink, stream) = socket.split();
     let (sender, waiting) = mpsc::channel(WAITING);
     let writer = tokio::spawn(write(sink, waiting));
-    let mut caller = Caller { session, stream, sender, host };
+    let mut caller = Caller { session, stream, sender, host, speaks };
     let end = caller.talk(events).await.unwrap_or_else(|end| end);
     tracing::info!(?end, "the conversation is over");
     let Caller { session, stream, sender, .. } = caller;
@@ -159,6 +161,8 @@ struct Caller {
     stream: SplitStream<WebSocket>,
     sender: mpsc::Sender<Message>,
     host: Arc<Host>,
+    /// Whether texts of the caller are said.
+    speaks: bool,
 }
 
 /// Sound on its way in and out.
@@ -203,7 +207,7 @@ impl Caller {
                     match message {
                         None | Some(Err(_)) => return Ok(End::Vanished),
                         Some(Ok(Message::Close(_))) => return Ok(End::Closed),
-                        Some(Ok(Message::Binary(message))) => self.hear(&message, &mut sound)?,
+                        Some(Ok(Message::Binary(message))) => self.take(&message, &mut sound)?,
                         // Text is no part of the protocol; pings are answered by the WebSocket.
                         Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) => {}
                     }
@@ -237,10 +241,32 @@ impl Caller {
         self.send(frame(&Frame::Metadata(metadata.to_json().into())))
     }
 
-    /// Takes a message. Only sound means anything; nothing that comes ends the conversation.
-    fn hear(&mut self, message: &Bytes, sound: &mut Sound) -> Result<(), End> {
-        let Ok(Frame::Audio(bytes)) = Frame::decode(message) else { return Ok(()) };
-        sound.reader.push(&bytes, &mut sound.heard);
+    /// Takes a message. Sound means something, and texts where the caller asked for that; nothing that comes ends the
+    /// conversation.
+    fn take(&mut self, message: &Bytes, sound: &mut Sound) -> Result<(), End> {
+        match Frame::decode(message) {
+            Ok(Frame::Audio(bytes)) => self.hear(&bytes, sound),
+            Ok(Frame::Text(text)) if self.speaks => self.speak(&text),
+            // It counts as a text, of which only the length is looked at.
+            Err(FrameError::TooLarge { kind: TEXT, .. }) if self.speaks => {
+                self.speak(message.slice(1..).as_ref())
+            }
+            Ok(Frame::Metadata(json)) if self.speaks => {
+                if SpeechWish::parse(&json) == Some(SpeechWish::Cut) {
+                    self.session.cut();
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn speak(&mut self, text: &[u8]) -> Result<(), End> {
+        self.session.speak(text).map_or(Ok(()), |news| self.tell_of_speech(news))
+    }
+
+    fn hear(&mut self, bytes: &Bytes, sound: &mut Sound) -> Result<(), End> {
+        sound.reader.push(bytes, &mut sound.heard);
         let mut frames = sound.heard.chunks_exact(FRAME);
         let mut said = Vec::new();
         for frame in &mut frames {
@@ -252,8 +278,14 @@ impl Caller {
         said.into_iter().try_for_each(|event| self.say(event, &mut sound.writer))
     }
 
+    fn tell_of_speech(&self, news: SpeechNews) -> Result<(), End> {
+        let metadata = HostMetadata { speech: Some(news), ..HostMetadata::default() };
+        self.send(frame(&Frame::Metadata(metadata.to_json().into())))
+    }
+
     fn say(&self, event: Event, writer: &mut StreamWriter) -> Result<(), End> {
         match event {
+            Event::Speech(news) => self.tell_of_speech(news),
             Event::Text(piece) => self.send(frame(&Frame::Text(piece.into()))),
             Event::Sound(pcm) => {
                 // As the stock servers: one message for each frame, with two pages of 40 ms.

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use tokio::sync::mpsc;
-use wire::{FrameTiming, HostMetadata};
+use wire::{FrameTiming, HostMetadata, SpeechNews};
 
 use super::SessionOptions;
 use crate::Error;
@@ -32,6 +32,7 @@ impl About {
             sample_rate: Some(wire::SAMPLE_RATE),
             capabilities: self.capabilities.clone(),
             timing,
+            speech: None,
         }
     }
 }
@@ -41,6 +42,8 @@ impl About {
 pub enum Event {
     /// One frame of 24 kHz mono sound: [`FRAME`] samples.
     Sound(Vec<f32>),
+    /// What is true of a text of the caller's from the sound on that comes next.
+    Speech(SpeechNews),
     /// A piece of text in UTF-8, a leading space kept. It may end inside of a character.
     Text(Vec<u8>),
     /// Nothing comes any more, for this reason.
@@ -68,6 +71,17 @@ pub trait Source: Debug + Send + Sync + 'static {
 pub trait Session: Debug + Send + 'static {
     /// Gives it one frame of what the caller says, and takes what it says to that at once. Never waits.
     fn hear(&mut self, frame: &[f32; FRAME]) -> Option<Event>;
+
+    /// Says a text of the caller's, which may be any bytes, behind those that wait. Tells that it waits or why it is
+    /// refused; what becomes of it comes as [`Event::Speech`]. Only asked of a source that says that it
+    /// [`SPEAKS`](wire::capability::SPEAKS). Never waits.
+    fn speak(&mut self, text: &[u8]) -> Option<SpeechNews> {
+        let _ = text;
+        None
+    }
+
+    /// Says no further of all texts of the caller's that came so far. Never waits.
+    fn cut(&mut self) {}
 
     /// How it keeps up with real time, if that is a question.
     fn timing(&self) -> Option<FrameTiming> {
