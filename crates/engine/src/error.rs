@@ -100,6 +100,9 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         reason: String,
     },
+    /// Nobody waits for the conversation any more that was about to begin.
+    #[error("Nobody waits for the conversation any more.")]
+    GivenUp,
     /// Input that the model can not take.
     #[error("The model was given {what}.")]
     Input {
@@ -152,6 +155,7 @@ impl Error {
             Self::Exists { .. } => "engine.exists",
             Self::Voice { .. } => "engine.voice",
             Self::Persona { .. } => "engine.persona",
+            Self::GivenUp => "engine.given_up",
             Self::Input { .. } => "engine.input",
             Self::NotFinite => "engine.not_finite",
             Self::Compute(_) => "engine.compute",

@@ -93,6 +93,11 @@ impl Generator {
         (self.steps > 0).then_some(self.text)
     }
 
+    /// Steps before the first one whose texts are still to come with [`Said`]: those at the end of a prompt.
+    pub(crate) fn late(&self) -> usize {
+        self.ring.as_ref().map_or(0, TokenRing::late)
+    }
+
     /// Takes one step of 80 ms: hears one code for each codebook of the other speaker, and says something, but for
     /// the first steps, whose sound is not complete yet. `text` decides about what the model would say.
     ///
@@ -106,8 +111,10 @@ impl Generator {
             return Err(Error::Input { what: format!("{} codes instead of {expected}", heard.len()) });
         }
         if let Some(ring) = &mut self.ring {
+            let said = ring.step(self.backend.as_mut(), self.sampling, heard, text)?;
             self.steps += 1;
-            return ring.step(self.backend.as_mut(), self.sampling, heard, text);
+            self.text = ring.last_text().unwrap_or(NOTHING);
+            return Ok(said);
         }
         for (stream, &code) in (1 + generated..).zip(heard) {
             let delay = config.delays.get(stream).copied().unwrap_or(0);

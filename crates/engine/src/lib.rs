@@ -38,7 +38,7 @@ pub use error::Error;
 pub use generator::{Generator, Said};
 pub use lm::Lm;
 pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
-pub use personaplex::{Cell, DEFAULT_PERSONA, Persona, Prompt, TokenRing, VoicePrompt};
+pub use personaplex::{Cell, DEFAULT_PERSONA, Persona, Prompt, Role, TokenRing, VoicePrompt};
 pub use pipeline::{Output, Pipeline};
 pub use sampling::{Sampler, Sampling, TokenSampling};
 pub use speech::Speech;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::safetensors::Safetensors;
 use crate::{
-    Backend, Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Tokenizer, codec, gguf, personaplex,
+    Backend, Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Prompt, Sampling, Tokenizer,
+    Voices, codec, gguf, personaplex,
 };
 
 /// Name of the model description.
@@ -28,6 +29,7 @@ pub struct Model {
     pub(crate) decoder: Decoder,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) name: String,
+    pub(crate) voices: Voices,
 }
 
 /// What can be told of a model before it is loaded.
@@ -69,6 +71,7 @@ pub fn load(path: &Path) -> Result<Model, Error> {
         decoder,
         tokenizer,
         name: name.unwrap_or_default(),
+        voices: Voices::of_model(folder),
     })
 }
 
@@ -141,6 +144,21 @@ impl Model {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Forgets a conversation, for the next one.
+    pub fn reset(&mut self, sampling: Sampling, seed: u64) {
+        self.encoder.reset();
+        self.generator.reset(sampling, seed);
+        self.decoder.reset();
+    }
+
+    /// Takes a model that was [`reset`](Self::reset) into a role, as [`Generator::prefill`] does.
+    ///
+    /// # Errors
+    /// As [`Generator::prefill`].
+    pub fn prefill(&mut self, prompt: &Prompt, go_on: impl FnMut() -> bool) -> Result<bool, Error> {
+        self.generator.prefill(prompt, go_on)
     }
 
     /// What its tokens mean.

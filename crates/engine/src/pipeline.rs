@@ -60,6 +60,7 @@ struct Threads {
 struct Rest {
     tokenizer: Arc<crate::Tokenizer>,
     name: String,
+    voices: crate::Voices,
 }
 
 #[derive(Debug)]
@@ -107,15 +108,23 @@ impl Pipeline {
     /// # Errors
     /// [`Error::Thread`] where the system has no threads left. The model is lost then.
     pub fn start(
-        model: Model,
+        mut model: Model,
         sampling: Sampling,
         seed: u64,
         output: impl FnMut(Output) -> bool + Send + 'static,
     ) -> Result<Self, Error> {
-        let Model { mut encoder, mut generator, mut decoder, tokenizer, name } = model;
-        encoder.reset();
-        generator.reset(sampling, seed);
-        decoder.reset();
+        model.reset(sampling, seed);
+        Self::go_on(model, output)
+    }
+
+    /// As [`start`](Self::start), from where the model is: behind its prompt.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn go_on(model: Model, output: impl FnMut(Output) -> bool + Send + 'static) -> Result<Self, Error> {
+        let Model { encoder, generator, decoder, tokenizer, name, voices } = model;
+        // As Kyutai's server does, but not NVIDIA's.
+        let begins_anew = !generator.config().personaplex;
         let shared = Arc::new(Shared {
             heard: Queue::new(INPUT),
             codes: Queue::new(BETWEEN),
@@ -125,11 +134,11 @@ impl Pipeline {
             times: Mutex::default(),
             failure: Mutex::default(),
         });
-        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, shared))?;
+        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, shared, begins_anew))?;
         let generator = spawn("model", &shared, move |shared| generate(generator, shared))?;
         let decoder = spawn("decoder", &shared, move |shared| decode(decoder, shared, output))?;
         let threads = Some(Threads { encoder, generator, decoder });
-        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name }) })
+        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name, voices }) })
     }
 
     /// Gives the conversation one frame of what somebody says. Never waits: where the model is a second behind, the
@@ -183,13 +192,14 @@ impl Pipeline {
         self.shared.close();
         let Threads { encoder, generator, decoder } = self.threads.take()?;
         let (encoder, generator, decoder) = (encoder.join(), generator.join(), decoder.join());
-        let Rest { tokenizer, name } = self.rest.take()?;
+        let Rest { tokenizer, name, voices } = self.rest.take()?;
         Some(Model {
             encoder: encoder.ok()?,
             generator: generator.ok()?,
             decoder: decoder.ok()?,
             tokenizer,
             name,
+            voices,
         })
     }
 }
@@ -213,15 +223,14 @@ fn spawn<T: Send + 'static>(
     })
 }
 
-fn encode(mut encoder: Encoder, shared: &Shared) -> Encoder {
+/// `begins_anew` is whether the codec does so behind the first frame, whose codes are used all the same.
+fn encode(mut encoder: Encoder, shared: &Shared, begins_anew: bool) -> Encoder {
     shared.run("encoder", || {
-        let mut first = true;
+        let mut first = begins_anew;
         while let Some(frame) = shared.heard.pop() {
             let began = Instant::now();
             let codes = encoder.encode(frame.as_slice())?;
             if std::mem::take(&mut first) {
-                // As Kyutai's server does: the first frame is encoded, the codec begins anew, and the codes of that
-                // frame are used all the same.
                 encoder.reset();
             }
             if !shared.codes.push((codes, began.elapsed())) {
@@ -236,7 +245,7 @@ fn encode(mut encoder: Encoder, shared: &Shared) -> Encoder {
 fn generate(mut generator: Generator, shared: &Shared) -> Generator {
     shared.run("language model", || {
         // What is told of steps whose sound is not complete yet.
-        let mut late = VecDeque::new();
+        let mut late = VecDeque::from(vec![Vec::new(); generator.late()]);
         while let Some((codes, slowest)) = shared.codes.pop() {
             let began = Instant::now();
             let rule = shared.speech().rule();

@@ -30,6 +30,8 @@ pub mod close {
     pub const NORMAL: u16 = 1000;
     /// The program is ending.
     pub const GOING_AWAY: u16 = 1001;
+    /// What was asked for can not be had; asking again does not help. Stock Moshi servers never say so, `myca host` does.
+    pub const REFUSED: u16 = 1008;
     /// The server failed.
     pub const INTERNAL: u16 = 1011;
     /// Somebody else holds the host; try again later. Stock Moshi servers never say so, `myca host` does.

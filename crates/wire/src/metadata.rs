@@ -44,6 +44,12 @@ pub struct HostMetadata {
     /// What the host can do beyond the stock protocol; see [`capability`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
+    /// Who a model that takes a persona is in this session, shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
+    /// Name of its voice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice: Option<String>,
     /// Figures about frame times, once a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timing: Option<FrameTiming>,
@@ -79,7 +85,8 @@ impl HostMetadata {
         let speech = object.remove("speech").and_then(SpeechNews::of);
         let mut metadata: Self = serde_json::from_value(object.into()).ok()?;
         metadata.speech = speech;
-        for name in [&mut metadata.server, &mut metadata.version, &mut metadata.model] {
+        let Self { server, version, model, persona, voice, .. } = &mut metadata;
+        for name in [server, version, model, persona, voice] {
             *name = name.take().map(|name| shown(&name));
         }
         metadata.capabilities.truncate(MOST_CAPABILITIES);
@@ -113,12 +120,13 @@ mod tests {
     fn names_are_short_and_do_nothing_to_a_terminal() {
         let long = "x".repeat(100_000);
         let json = format!(
-            r#"{{"server":"\u001b[2Jhost\n","model":"{long}","capabilities":[{}"{long}"]}}"#,
+            r#"{{"server":"\u001b[2Jhost\n","model":"{long}","persona":"{long}","capabilities":[{}"{long}"]}}"#,
             r#""a","#.repeat(500)
         );
         let metadata = HostMetadata::parse(json.as_bytes()).unwrap();
         assert_eq!(metadata.server.as_deref(), Some("[2Jhost"));
         assert_eq!(metadata.model.map(|model| model.len()), Some(LONGEST_NAME));
+        assert_eq!(metadata.persona.map(|persona| persona.len()), Some(LONGEST_NAME));
         assert_eq!(metadata.capabilities, vec!["a"; MOST_CAPABILITIES]);
     }
 

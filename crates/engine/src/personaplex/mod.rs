@@ -8,11 +8,13 @@
 mod config;
 mod prompt;
 mod ring;
+mod role;
 mod stepping;
 
 pub(crate) use self::config::{is_declared, look};
 pub use self::prompt::{DEFAULT_PERSONA, Persona, Prompt, VoicePrompt};
 pub use self::ring::{Cell, TokenRing};
+pub use self::role::Role;
 pub(crate) use self::stepping::ring;
 
 /// What it says while it is silent, by codebook.

@@ -51,6 +51,17 @@ impl TokenRing {
         &self.columns
     }
 
+    /// Text token of the step before, if there is one.
+    pub(crate) fn last_text(&self) -> Option<u32> {
+        let column = self.columns.get(self.column(self.offset.checked_sub(1)?))?;
+        column.first()?.token
+    }
+
+    /// Steps whose text comes only with the sound of later ones.
+    pub(crate) fn late(&self) -> usize {
+        if self.offset == 0 { 0 } else { self.max_delay }
+    }
+
     pub(crate) fn reset(&mut self) {
         self.offset = 0;
         self.columns.iter_mut().flatten().for_each(|cell| *cell = Cell::default());

@@ -4,7 +4,7 @@ use super::{Prompt, SILENCE, SILENT_FRAMES, SINE, TokenRing, VoicePrompt};
 use crate::{Backend, Error, Input, LmConfig, Request, Said, Sampling, TextRule};
 
 /// Steps of a prompt that the model takes at once. More are hardly faster, and whoever leaves is not waited for long.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 
 /// What goes into the model at a step of a prompt.
 enum Entry<'a> {

@@ -6,8 +6,11 @@ use tokio::sync::mpsc;
 use wire::{FrameTiming, HostMetadata, SpeechNews};
 
 use super::SessionOptions;
-use crate::Error;
 use crate::codec::FRAME;
+use crate::{Error, Role};
+
+/// Characters of a persona that a caller is told again.
+const SHOWN: usize = 100;
 
 /// Who a host says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +27,10 @@ pub struct About {
 
 impl About {
     /// The metadata of a session's start, or with `timing` that of its course.
-    pub(super) fn metadata(&self, timing: Option<FrameTiming>) -> HostMetadata {
+    pub(super) fn metadata(&self, role: Option<&Role>, timing: Option<FrameTiming>) -> HostMetadata {
         HostMetadata {
+            persona: role.map(|role| role.persona.text().chars().take(SHOWN).collect()),
+            voice: role.and_then(|role| role.voice.clone()),
             server: Some(self.server.clone()),
             version: Some(self.version.clone()),
             model: self.model.clone(),
@@ -60,7 +65,8 @@ pub trait Source: Debug + Send + Sync + 'static {
         true
     }
 
-    /// Begins a conversation; called where it may take a while. What it says by itself goes to `events`.
+    /// Begins a conversation; called where it may take a while. What it says by itself goes to `events`, which are
+    /// closed when nobody waits for the beginning any more.
     ///
     /// # Errors
     /// [`Error`] where it can not begin.
@@ -82,6 +88,11 @@ pub trait Session: Debug + Send + 'static {
 
     /// Says no further of all texts of the caller's that came so far. Never waits.
     fn cut(&mut self) {}
+
+    /// Who answers, if it was asked to be somebody.
+    fn role(&self) -> Option<&Role> {
+        None
+    }
 
     /// How it keeps up with real time, if that is a question.
     fn timing(&self) -> Option<FrameTiming> {

@@ -37,7 +37,7 @@ impl Voices {
         names
     }
 
-    /// Reads the voice of that name: that of a file in the folder, with its ending or without.
+    /// Reads the voice of that name: that of a file in the folder, or with another ending.
     ///
     /// # Errors
     /// [`Error::Voice`] for a name that is a path, for one that no file has, and as [`Voice::load`].
@@ -55,7 +55,9 @@ impl Voices {
             let name = self.names().into_iter().find(|there| there == name)?;
             Some(self.folder.join(name)).filter(|path| path.is_file())
         };
-        let with_ending = || ENDINGS.iter().find_map(|ending| there(&format!("{name}.{ending}")));
+        // Clients of PersonaPlex name the files that NVIDIA has, and a host may have the same voice in another form.
+        let stem = name.rsplit_once('.').filter(|_| is_voice(name)).map_or(name, |(stem, _)| stem);
+        let with_ending = || ENDINGS.iter().find_map(|ending| there(&format!("{stem}.{ending}")));
         let Some(path) = there(name).or_else(with_ending) else {
             return Err(refused("this host has no such voice"));
         };
@@ -101,7 +103,9 @@ mod tests {
         };
         assert!(reason("a.wav").contains("no WAV file"), "{}", reason("a.wav"));
         assert!(reason("b.WAV").contains("no WAV file"), "{}", reason("b.WAV"));
-        assert!(reason("a").contains("torch.save"), "{}", reason("a"));
+        for preferred in ["a", "a.safetensors"] {
+            assert!(reason(preferred).contains("torch.save"), "{preferred}: {}", reason(preferred));
+        }
         for missing in ["c", "NATF1.pt", "NATF1", "notes.txt", "notes"] {
             assert_eq!(reason(missing), "this host has no such voice", "{missing}");
         }
