@@ -6,9 +6,8 @@ use candle_core::{Device, Tensor};
 use moshi::StreamTensor;
 use moshi::mimi::{Config, Mimi};
 
-use crate::safetensors::Safetensors;
-use crate::weights::Weights;
-use crate::{Error, LmConfig, mimi_config};
+use crate::tensors::FileTensors;
+use crate::{Error, LmConfig, candle_weights, mimi_config};
 
 /// Samples in one frame: 80 ms at 24 kHz.
 pub const FRAME: usize = wire::MODEL_FRAME;
@@ -68,8 +67,8 @@ fn shape(config: Option<&Path>, codebooks: usize) -> Result<Config, Error> {
 }
 
 fn load(weights: &Path, config: Config) -> Result<(Encoder, Decoder), Error> {
-    let weights = Weights::new(Safetensors::open(weights)?, None);
-    let mimi = weights.build(|tensors| Mimi::new(config, tensors))?;
+    let tensors = Box::new(FileTensors::of_codec(weights)?);
+    let mimi = candle_weights::build(tensors, |tensors| Mimi::new(config, tensors))?;
     // A copy shares the weights and has a state of its own.
     Ok((Encoder { mimi: mimi.clone() }, Decoder { mimi }))
 }

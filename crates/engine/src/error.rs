@@ -109,6 +109,9 @@ pub enum Error {
         /// What it was given.
         what: String,
     },
+    /// Weights can not be written.
+    #[error(transparent)]
+    Weights(weights::Error),
     /// Numbers that are none, or have no bound.
     #[error("The model came to numbers that are none: its weights are damaged. Download it again.")]
     NotFinite,
@@ -157,6 +160,7 @@ impl Error {
             Self::Persona { .. } => "engine.persona",
             Self::GivenUp => "engine.given_up",
             Self::Input { .. } => "engine.input",
+            Self::Weights(error) => error.code(),
             Self::NotFinite => "engine.not_finite",
             Self::Compute(_) => "engine.compute",
             Self::Address { .. } => "engine.address",
@@ -174,6 +178,8 @@ impl From<weights::Error> for Error {
             weights::Error::Damaged { path, reason } => Self::Damaged { path, reason },
             weights::Error::MissingTensor { path, name } => Self::MissingTensor { path, name },
             weights::Error::TensorType { path, name, found } => Self::TensorType { path, name, found },
+            weights::Error::Exists { path } => Self::Exists { path },
+            other => Self::Weights(other),
         }
     }
 }

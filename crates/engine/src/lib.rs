@@ -5,30 +5,31 @@
 //! but the one that somebody gives it.
 
 mod backend;
+pub mod bench;
+mod candle_weights;
 pub mod codec;
 mod config;
 mod cpu;
 mod error;
+pub mod full;
 pub mod fuzzing;
 mod generator;
-mod gguf;
 mod layout;
-mod lm;
 mod mimi_config;
 mod model;
 mod personaplex;
 mod pipeline;
 mod queue;
-mod safetensors;
+mod reference;
 mod sampling;
 pub mod serve;
 mod speech;
+mod tensors;
 mod timed;
 mod timing;
 pub mod tiny;
 mod tokenizer;
 mod voice;
-mod weights;
 
 pub use backend::{Backend, Input, Picked, Request, TextRule, Trace};
 pub use codec::{Decoder, Encoder};
@@ -36,10 +37,10 @@ pub use config::{DepformerConfig, FileNames, LmConfig};
 pub use cpu::{CacheFormat, Cpu, CpuOptions};
 pub use error::Error;
 pub use generator::{Generator, Said};
-pub use lm::Lm;
-pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, outline};
+pub use model::{CONFIG, MIMI, MOSHI, Model, Outline, TOKENIZER, load, load_with, outline};
 pub use personaplex::{Cell, DEFAULT_PERSONA, Persona, Prompt, Role, TokenRing, VoicePrompt};
 pub use pipeline::{Output, Pipeline};
+pub use reference::Reference;
 pub use sampling::{Sampler, Sampling, TokenSampling};
 pub use speech::Speech;
 pub use timed::{FrameCost, MOST_FRAMES, time_frames};

@@ -3,10 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::safetensors::Safetensors;
 use crate::{
-    Backend, Decoder, Encoder, Error, FileNames, Generator, Lm, LmConfig, Prompt, Sampling, Tokenizer,
-    Voices, codec, gguf, personaplex,
+    Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Prompt, Sampling, Tokenizer,
+    Voices, codec, personaplex,
 };
 
 /// Name of the model description.
@@ -37,7 +36,7 @@ pub struct Model {
 pub struct Outline {
     /// Whether it has the shape of Moshi 7B.
     pub full_size: bool,
-    /// Bytes of memory that its numbers take when it is loaded.
+    /// Bytes of memory that it takes at most: weights, and what is remembered of the steps before.
     pub memory_bytes: u64,
 }
 
@@ -49,16 +48,25 @@ pub struct Outline {
 /// # Errors
 /// [`Error`] where a file is missing, damaged, or of another model, and for models that do not hold conversations.
 pub fn load(path: &Path) -> Result<Model, Error> {
+    load_with(path, CpuOptions::default())
+}
+
+/// As [`load`], computed in another way.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
     let Described { folder, description, config, files } = Described::find(path)?;
     tracing::info!(file = %files.moshi.display(), "loading the language model");
-    let lm = Lm::load(&files.moshi, config)?;
+    let size = config.codebook_size;
+    let lm = Cpu::load(&files.moshi, config, options)?;
     tracing::info!(file = %files.mimi.display(), "loading the codec");
     let (encoder, decoder) = codec::load_codec_for(lm.config(), &files.mimi, files.mimi_config.as_deref())?;
-    if decoder.codebook_size() != lm.config().codebook_size {
+    if decoder.codebook_size() != size {
         let reason = format!(
             "the codec has {} entries in a codebook, the language model {}",
             decoder.codebook_size(),
-            lm.config().codebook_size
+            size
         );
         return Err(Error::Config { path: description, reason });
     }
@@ -79,31 +87,25 @@ pub fn load(path: &Path) -> Result<Model, Error> {
 ///
 /// # Errors
 /// [`Error`] for what keeps it from being loaded, as far as it can be told without reading all of it.
-pub fn outline(path: &Path) -> Result<Outline, Error> {
+pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
     let Described { config, files, .. } = Described::find(path)?;
-    let memory_bytes = in_memory(&files.moshi)?.saturating_add(in_memory(&files.mimi)?);
+    let (of_lm, of_mimi) = (weights::File::open(&files.moshi)?, weights::File::open(&files.mimi)?);
+    let length = std::fs::metadata(of_lm.path()).map(|file| file.len());
+    let length = length.map_err(|source| Error::File { path: of_lm.path().into(), source })?;
+    let of_lm = length.saturating_add(options.cache_bytes(&config));
+    // The numbers of the codec are widened.
+    let memory_bytes = of_lm.saturating_add(of_mimi.numbers().saturating_mul(4));
     Tokenizer::load(&files.tokenizer)?;
     Ok(Outline { full_size: config.is_full_size(), memory_bytes })
 }
 
-/// Bytes that a file of weights takes when it is loaded.
-fn in_memory(weights: &Path) -> Result<u64, Error> {
-    if gguf::is_named(weights) {
-        gguf::check(weights)?;
-        let there = std::fs::metadata(weights);
-        return there.map(|file| file.len()).map_err(|source| Error::File { path: weights.into(), source });
-    }
-    // All numbers of the others are widened to 32 bits.
-    Ok(Safetensors::open(weights)?.numbers().saturating_mul(4))
-}
-
-/// Whether weights under PyTorch's names have this tensor.
+/// Whether weights have this tensor.
 fn has_tensor(weights: &Path, tensor: &str) -> bool {
-    !gguf::is_named(weights) && Safetensors::open(weights).is_ok_and(|file| file.shape(tensor).is_some())
+    weights::File::open(weights).is_ok_and(|file| file.info(tensor).is_some())
 }
 
 /// A model as it is described, before its weights are looked at.
-struct Described<'a> {
+pub(crate) struct Described<'a> {
     folder: &'a Path,
     /// Where `config.json` is, or would be.
     description: PathBuf,
@@ -112,7 +114,7 @@ struct Described<'a> {
 }
 
 impl<'a> Described<'a> {
-    fn find(path: &'a Path) -> Result<Self, Error> {
+    pub(crate) fn find(path: &'a Path) -> Result<Self, Error> {
         let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
         if !folder.is_dir() {
             return Err(Error::MissingFile { path: path.into() });
@@ -136,6 +138,16 @@ impl<'a> Described<'a> {
             return Err(Error::Unsupported { path: description, what });
         }
         Ok(Self { folder, description, config, files })
+    }
+
+    /// The file with the weights of the language model.
+    pub(crate) fn weights(&self) -> &Path {
+        &self.files.moshi
+    }
+
+    /// What it looks like.
+    pub(crate) fn config(&self) -> &LmConfig {
+        &self.config
     }
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Recording, config, difference, path};
 use engine::codec::{FRAME, load_codec, load_codec_for};
-use engine::{Generator, Lm, Sampling, TextRule};
+use engine::{Cpu, CpuOptions, Generator, Sampling, TextRule};
 
 fn small(codebooks: usize, context: Option<usize>) -> (engine::Encoder, engine::Decoder) {
     let mut config = path("mimi_small_config.json");
@@ -68,7 +68,12 @@ fn they_are_those_of_nvidias_code_when_the_context_is_full() {
 fn sound_becomes_the_sound_that_kyutais_server_sends() {
     let recording = Recording::open("e2e_moshi_io.safetensors");
     let (mut encoder, mut decoder) = small(8, None);
-    let lm = Lm::load(&path("lm_7bshape_weights.safetensors"), config("lm_7bshape_config.json")).unwrap();
+    let lm = Cpu::load(
+        &path("lm_7bshape_weights.safetensors"),
+        config("lm_7bshape_config.json"),
+        CpuOptions::default(),
+    )
+    .unwrap();
     let mut generator = Generator::new(Box::new(lm));
     generator.reset(Sampling::GREEDY, 0);
     let (input, expected) = (recording.floats("input_pcm"), recording.floats("output_pcm"));

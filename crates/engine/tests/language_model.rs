@@ -9,7 +9,7 @@ use candle_core::Device;
 use candle_core::quantized::gguf_file;
 use common::{Recording, config, difference, path};
 use engine::{
-    Backend, CacheFormat, Cpu, CpuOptions, Generator, Input, Lm, LmConfig, Picked, Request, Sampling,
+    Backend, CacheFormat, Cpu, CpuOptions, Generator, Input, LmConfig, Picked, Reference, Request, Sampling,
     TextRule, Trace,
 };
 
@@ -19,7 +19,7 @@ fn backends(weights: &str, config: &LmConfig) -> Vec<Box<dyn Backend>> {
         vec![Box::new(Cpu::load(&path(weights), config.clone(), CpuOptions::EXACT).unwrap())];
     // Kyutai's crate rounds what goes into quantized layers, which the recordings do not.
     if !weights.ends_with(".gguf") {
-        all.push(Box::new(Lm::load(&path(weights), config.clone()).unwrap()));
+        all.push(Box::new(Reference::load(&path(weights), config.clone()).unwrap()));
     }
     all
 }
@@ -219,7 +219,7 @@ fn rounded_numbers_are_close_to_exact_ones() {
 fn kyutais_crate_is_close_to_quantized_weights() {
     let config = config("lm_7bshape_config.json");
     let recording = Recording::open("lm_7bshape_q8_0_dequant_greedy.safetensors");
-    let mut lm = Lm::load(&path("lm_7bshape_q8_0.gguf"), config).unwrap();
+    let mut lm = Reference::load(&path("lm_7bshape_q8_0.gguf"), config).unwrap();
     let (mut error, mut power) = (0.0, 0.0);
     for (input, expected) in recording.tokens("model_input").iter().zip(recording.rows("text_logits")) {
         let step = numbers(&mut lm, input, None, &[]).1;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Recording, config, difference, path};
 use engine::{
-    Backend, Cpu, CpuOptions, Error, Generator, Input, Lm, LmConfig, Picked, Prompt, Request, Sampling,
-    TextRule, Voice, VoicePrompt,
+    Backend, Cpu, CpuOptions, Error, Generator, Input, LmConfig, Picked, Prompt, Reference, Request,
+    Sampling, TextRule, Voice, VoicePrompt,
 };
 
 /// What went into a model at one step, and what came out.
@@ -63,7 +63,7 @@ impl Backend for Watched {
 /// All that can compute the model: Kyutai's crate, and our own.
 fn backends() -> [Box<dyn Backend>; 2] {
     let (weights, config) = (path("personaplex_weights.safetensors"), config("personaplex_config.json"));
-    let kyutais = Lm::load(&weights, config.clone()).unwrap();
+    let kyutais = Reference::load(&weights, config.clone()).unwrap();
     let ours = Cpu::load(&weights, config, CpuOptions { threads: Some(2), ..CpuOptions::EXACT }).unwrap();
     [Box::new(kyutais), Box::new(ours)]
 }
@@ -263,7 +263,8 @@ fn prompts_that_it_can_not_take_are_refused() {
         generator.reset(Sampling::GREEDY, 0);
         assert_eq!(generator.prefill(&prompt, || true).map_err(code), Err("engine.input"), "{prompt:?}");
     }
-    let moshi = Lm::load(&path("lm_7bshape_weights.safetensors"), config("lm_7bshape_config.json")).unwrap();
+    let moshi =
+        Reference::load(&path("lm_7bshape_weights.safetensors"), config("lm_7bshape_config.json")).unwrap();
     let mut moshi = Generator::new(Box::new(moshi));
     assert!(moshi.ring().is_none());
     assert_eq!(moshi.prefill(&Prompt::default(), || true).map_err(code), Err("engine.input"));

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use engine::Sampling;
 use engine::serve::ModelSource;
 
+use crate::compute::Compute;
 use crate::place::Place;
 use crate::server;
 
@@ -22,11 +23,13 @@ pub(crate) struct Args {
     #[arg(long)]
     greedy: bool,
     #[command(flatten)]
+    compute: Compute,
+    #[command(flatten)]
     listen: server::Listen,
 }
 
 pub(crate) fn run(args: Args) -> ExitCode {
-    let Args { model, place, greedy, listen } = args;
+    let Args { model, place, greedy, compute, listen } = args;
     let found = match place.find(&model) {
         Ok(found) => found,
         Err(sentence) => {
@@ -35,8 +38,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
         }
     };
     let sampling = greedy.then_some(Sampling::GREEDY);
-    let path = found.path.clone();
-    let code = server::run(&listen, move || Ok(ModelSource::new(engine::load(&path)?, sampling)));
+    let (path, options) = (found.path.clone(), compute.options());
+    let code =
+        server::run(&listen, move || Ok(ModelSource::new(engine::load_with(&path, options)?, sampling)));
     // It is in use until here.
     drop(found);
     code

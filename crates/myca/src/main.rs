@@ -1,6 +1,8 @@
 //! MYCA Voice on the command line.
 
 mod ask;
+mod bench;
+mod compute;
 mod devices;
 mod doctor;
 mod echo;
@@ -45,6 +47,8 @@ enum Command {
     Doctor(doctor::Args),
     /// List, download, import, delete, examine and make models.
     Model(model::Args),
+    /// Measure a model on this machine: time of a frame, memory, and what keeps it from being faster.
+    Bench(bench::Args),
     /// Time frames of a model; the doctor's child, which may fail without it.
     #[command(hide = true)]
     Frames(frames::Args),
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Echo(args) => echo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Model(args) => model::run(args),
+        Command::Bench(args) => bench::run(&args),
         Command::Frames(args) => frames::run(&args),
         Command::Guard { command } => process::guard::run(command),
     }

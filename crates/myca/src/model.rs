@@ -5,6 +5,7 @@ mod delete;
 mod download;
 mod list;
 mod look;
+mod random;
 mod tiny;
 mod words;
 
@@ -33,6 +34,8 @@ enum Command {
     Delete(delete::Args),
     /// Say what a folder or a file of weights is, and whether `myca host` can load it.
     Examine(look::ExamineArgs),
+    /// Write a model of full size with random weights, to measure with.
+    Random(random::Args),
     /// Write a small model with random weights, which says words and makes sound without any meaning.
     Tiny(tiny::Args),
 }
@@ -44,6 +47,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Import(args) => look::import(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Examine(args) => look::examine(&args),
+        Command::Random(args) => random::run(&args),
         Command::Tiny(args) => tiny::run(&args),
     };
     match done {

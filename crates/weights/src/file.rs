@@ -75,13 +75,20 @@ impl File {
         };
         let damaged = |reason: String| Error::Damaged { path: path.into(), reason };
         let file = std::fs::File::open(path).map_err(wrong)?;
-        // The length is taken by the map itself, so that both are of one moment.
+        // Not every system maps an empty file.
         if file.metadata().map_err(wrong)?.len() < 8 {
             return Err(damaged("it is too short".into()));
         }
-        let bytes = Bytes::of_map(map::map(&file).map_err(wrong)?);
-        let tensors = head(&bytes).map_err(damaged)?;
-        Ok(Self { path: path.into(), bytes, tensors })
+        Self::of_bytes(path, Bytes::of_map(map::map(&file).map_err(wrong)?))
+    }
+
+    /// The same of a file that is in memory. The path is for errors.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], as for [`open`](Self::open).
+    pub fn of_bytes(path: &Path, bytes: Bytes) -> Result<Self, Error> {
+        let damaged = |reason| Error::Damaged { path: path.into(), reason };
+        Ok(Self { path: path.into(), tensors: head(&bytes).map_err(damaged)?, bytes })
     }
 
     /// Where it is.
@@ -93,6 +100,11 @@ impl File {
     /// The names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
+    }
+
+    /// What the head says of each tensor, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Info)> {
+        self.tensors.iter().map(|(name, info)| (name.as_str(), info))
     }
 
     /// What the head says of a tensor.
@@ -151,6 +163,10 @@ fn head(file: &[u8]) -> Result<BTreeMap<String, Info>, String> {
 fn add(tensors: &mut BTreeMap<String, Info>, name: String, info: Info) -> Result<(), String> {
     if info.shape.len() > MAX_DIMENSIONS {
         return Err(format!("tensor {name} has {} dimensions", info.shape.len()));
+    }
+    // Shapes with a zero in them can be beyond all numbers elsewhere.
+    if info.format.is_some_and(|format| format.tensor_bytes(&info.shape) != Some(info.place.len())) {
+        return Err(format!("tensor {name} does not fill its place"));
     }
     if tensors.len() == MAX_TENSORS {
         return Err("it has too many tensors".into());

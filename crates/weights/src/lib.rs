@@ -7,11 +7,18 @@ mod bytes;
 mod error;
 mod file;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
+mod gguf_writer;
+pub mod layout;
 mod map;
+mod part_file;
+pub mod quantize;
 mod tensor;
 
 pub use bytes::Bytes;
 pub use error::Error;
 pub use file::{File, Info};
 pub use format::Format;
+pub use gguf_writer::{GgufWriter, Planned, Value};
 pub use tensor::Tensor;

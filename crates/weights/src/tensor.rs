@@ -46,13 +46,13 @@ impl Tensor {
     /// Numbers of a row: the product of all extents but the first.
     #[must_use]
     pub fn columns(&self) -> usize {
-        self.shape.iter().skip(1).product()
+        product(self.shape.iter().skip(1))
     }
 
     /// How many numbers there are.
     #[must_use]
     pub fn numbers(&self) -> usize {
-        self.shape.iter().product()
+        product(self.shape.iter())
     }
 
     /// The bytes of a row. `None` behind the last one, and where rows do not fill blocks.
@@ -93,6 +93,11 @@ impl Tensor {
     }
 }
 
+/// Where one extent is zero, the others can be so large that their product is no number.
+fn product<'a>(extents: impl Iterator<Item = &'a usize>) -> usize {
+    extents.fold(1, |all: usize, &extent| all.saturating_mul(extent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +126,15 @@ mod tests {
         assert_eq!((scalar.rows(), scalar.columns(), scalar.numbers()), (1, 1, 1));
         assert!(scalar.part(0, 1).is_none());
         assert_eq!(scalar.row(0).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn nothing_has_any_shape() {
+        for shape in [[0, usize::MAX, 4], [usize::MAX, 4, 0]] {
+            let tensor = Tensor::new(Format::F32, shape.into(), Vec::new().into()).unwrap();
+            assert_eq!((tensor.numbers(), tensor.to_f32()), (0, Vec::new()));
+            let _ = (tensor.columns(), tensor.row(0), tensor.part(0, 1));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use brain::bridge::{self, Bridge};
+use net::Access;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,

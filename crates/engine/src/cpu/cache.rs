@@ -1,9 +1,14 @@
 //! What a layer of the transformer remembers of the steps before: a key and a value for each, and for each head.
 
+use std::ops::Range;
+
 use half::f16;
 
 use super::pool::Pool;
 use super::simd::{BLOCK, Kernels, scales_of};
+
+/// Numbers that a thread reads at least: less is not worth its attention.
+const LEAST: usize = 1 << 16;
 
 /// How the numbers of the cache are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,6 +96,18 @@ impl Cache {
         }
     }
 
+    /// Remembers noise at these positions.
+    pub(crate) fn make_up(&mut self, kernels: &Kernels, positions: Range<usize>) {
+        // Numbers from -1 to 1 that do not repeat soon.
+        let noise = |i: usize| (i.wrapping_mul(2_654_435_761) % 2001) as f32 / 1000.0 - 1.0;
+        let vectors = self.heads * self.width;
+        let all: Vec<f32> = (0..vectors + 1000).map(noise).collect();
+        for position in positions {
+            let (keys, values) = (&all[position % 500..][..vectors], &all[500 + position % 500..][..vectors]);
+            self.put(kernels, position as u64, keys, values);
+        }
+    }
+
     fn slot(&self, position: u64) -> usize {
         usize::try_from(position % self.capacity.max(1) as u64).unwrap_or(0)
     }
@@ -110,14 +127,18 @@ impl Cache {
         let of_head = views.len() * width;
         // The results of a head lie together, so that the heads can be shared out.
         transposed.resize(heads * of_head, 0.0);
-        pool.fill(transposed, of_head, |head, out| {
+        let seen = views.iter().map(|view| self.seen(*view)).max().unwrap_or(0);
+        let part = LEAST.div_ceil((seen * of_head).max(1)).min(heads);
+        pool.fill(transposed, part * of_head, |at, out| {
             let (mut scores, mut query) = (Vec::new(), vec![0.0; width]);
-            for ((i, view), out) in views.iter().enumerate().zip(out.chunks_exact_mut(width)) {
-                let at = (i * heads + head) * width;
-                for (scaled, &number) in query.iter_mut().zip(&queries[at..at + width]) {
-                    *scaled = number * scale;
+            for (head, out) in (at * part..).zip(out.chunks_exact_mut(of_head)) {
+                for ((i, view), out) in views.iter().enumerate().zip(out.chunks_exact_mut(width)) {
+                    let at = (i * heads + head) * width;
+                    for (scaled, &number) in query.iter_mut().zip(&queries[at..at + width]) {
+                        *scaled = number * scale;
+                    }
+                    self.look(kernels, head, *view, &query, &mut scores, out);
                 }
-                self.look(kernels, head, *view, &query, &mut scores, out);
             }
         });
         for (head, numbers) in transposed.chunks_exact(of_head.max(1)).enumerate() {
@@ -126,6 +147,11 @@ impl Cache {
                 out[at..at + width].copy_from_slice(numbers);
             }
         }
+    }
+
+    /// How many steps are seen from there.
+    fn seen(&self, view: View) -> usize {
+        usize::try_from(view.position + 1).unwrap_or(usize::MAX).min(view.window)
     }
 
     fn look(
@@ -137,7 +163,7 @@ impl Cache {
         scores: &mut Vec<f32>,
         out: &mut [f32],
     ) {
-        let seen = usize::try_from(view.position + 1).unwrap_or(usize::MAX).min(view.window);
+        let seen = self.seen(view);
         let first = self.slot(view.position + 1 - seen as u64);
         // From the oldest to the end of the ring, and on at its start.
         let until_end = seen.min(self.capacity - first);

@@ -1,10 +1,10 @@
 //! The transformer over the codebooks of one step: each codebook is a step of it, with weights of its own.
 
 use super::cache::CacheFormat;
-use super::load::{Tensors, matrix};
-use super::matrix::{Bench, Matrix};
+use super::matrix::{Bench, Matrix, matrix};
 use super::transformer::{Place, Scratch, Transformer};
 use crate::config::LmConfig;
+use crate::tensors::Tensors;
 use crate::{Error, Picked, Request, Sampler};
 
 /// The weights of all codebooks, and memory for one step.

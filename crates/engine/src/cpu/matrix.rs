@@ -6,13 +6,14 @@ use super::pool::Pool;
 use super::rounded::Rounded;
 use super::simd::{COLUMNS, Kernels};
 use crate::Error;
+use crate::tensors::Tensors;
 
 /// Parts that a thread gets of each multiplication on average: more than one, so that a thread that was held up does
 /// not hold up the others.
 const PARTS: usize = 4;
 
-/// Rows of a part at least: less is not worth a thread's attention.
-const LEAST_ROWS: usize = 16;
+/// Multiplications of a part at least, some microseconds of them: less is not worth a thread's attention.
+const LEAST: usize = 1 << 16;
 
 /// What a multiplication works with. One for each model, as only one runs at a time.
 #[derive(Debug)]
@@ -36,6 +37,16 @@ impl Bench {
 #[derive(Debug, Clone)]
 pub(crate) struct Matrix {
     tensor: Tensor,
+}
+
+/// A matrix by name.
+pub(crate) fn matrix(
+    tensors: &dyn Tensors,
+    name: &str,
+    rows: usize,
+    columns: usize,
+) -> Result<Matrix, Error> {
+    Ok(Matrix::new(tensors.tensor(name, &[rows, columns])?))
 }
 
 impl Matrix {
@@ -106,7 +117,7 @@ impl Matrix {
                 }
             }
         };
-        let part = rows.div_ceil(pool.threads() * PARTS).max(LEAST_ROWS);
+        let part = rows.div_ceil(pool.threads() * PARTS).max(LEAST.div_ceil(columns.max(1) * count.max(1)));
         let fill = |part_number: usize, out: &mut [f32]| {
             let mut wide = Vec::new();
             for (row, out) in (part_number * part..).zip(out.chunks_exact_mut(count)) {

@@ -5,7 +5,6 @@
 
 mod cache;
 mod depformer;
-mod load;
 mod matrix;
 mod norm;
 mod pool;
@@ -17,12 +16,11 @@ use std::path::Path;
 
 pub use self::cache::CacheFormat;
 use self::depformer::Depformer;
-pub(crate) use self::load::Tensors;
-use self::load::{FileTensors, matrix};
-use self::matrix::{Bench, Matrix};
+use self::matrix::{Bench, Matrix, matrix};
 use self::norm::Norm;
 use self::pool::Pool;
 use self::transformer::{Place, Scratch, Transformer};
+use crate::tensors::{FileTensors, Tensors};
 use crate::{Backend, Error, Input, LmConfig, Picked, Request, Sampler, Trace};
 
 /// Steps that are taken at once where nothing comes out of them.
@@ -50,6 +48,28 @@ impl Default for CpuOptions {
 impl CpuOptions {
     /// Every number as exact as 32 bits are.
     pub const EXACT: Self = Self { threads: None, context: None, cache: CacheFormat::F32, exact: true };
+
+    /// Steps that each step sees, itself among them.
+    #[must_use]
+    pub fn window(&self, config: &LmConfig) -> usize {
+        config.transformer.context.min(self.context.unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// Bytes that are remembered when there are as many steps behind as are seen.
+    #[must_use]
+    pub fn cache_bytes(&self, config: &LmConfig) -> u64 {
+        self.cache.bytes_of(config, self.window(config))
+    }
+}
+
+impl CacheFormat {
+    /// Bytes that so many steps take in all layers.
+    #[must_use]
+    pub fn bytes_of(self, config: &LmConfig, steps: usize) -> u64 {
+        let transformer = &config.transformer;
+        let of_head = self.bytes(transformer.d_model / transformer.num_heads.max(1));
+        (2 * transformer.num_layers * transformer.num_heads * of_head * steps) as u64
+    }
 }
 
 /// A language model on the processor, with its weights and its place in time.
@@ -77,8 +97,8 @@ impl Cpu {
     /// # Errors
     /// [`Error`] where the file is missing, damaged, or of another model than `config`.
     pub fn load(path: &Path, config: LmConfig, options: CpuOptions) -> Result<Self, Error> {
-        let depformer = config.depformer.clone();
-        Self::new(config, &FileTensors::open(path, &depformer)?, options)
+        let tensors = FileTensors::of_lm(path, &config.depformer)?;
+        Self::new(config, &tensors, options)
     }
 
     pub(crate) fn new(config: LmConfig, tensors: &dyn Tensors, options: CpuOptions) -> Result<Self, Error> {
@@ -91,7 +111,7 @@ impl Cpu {
             .map(|i| matrix(tensors, &format!("extra_heads.{i}.weight"), classes, dim))
             .collect::<Result<_, _>>()?;
         let transformer = Transformer::load(tensors, "transformer", &config.transformer)?;
-        let window = config.transformer.context.min(options.context.unwrap_or(usize::MAX)).max(1);
+        let window = options.window(&config);
         let threads = options.threads.unwrap_or_else(cores).max(1);
         Ok(Self {
             bench: Bench::new(Pool::new(threads)?, simd::best(), options.exact),
@@ -122,14 +142,20 @@ impl Cpu {
         self.bench.pool.threads()
     }
 
-    /// Bytes that a step reads at least: all weights, and what is remembered of so many steps.
+    /// Puts it after so many steps, of which it remembers noise. For measurements.
+    pub(crate) fn stand_at(&mut self, position: usize) {
+        self.place.make_up(self.bench.kernels, position);
+    }
+
+    /// Lets all threads fill a slice, item by item.
+    pub(crate) fn share_out<T: Send>(&mut self, items: &mut [T], fill: impl Fn(usize, &mut T) + Sync) {
+        self.bench.pool.fill(items, 1, |i, item| item.iter_mut().for_each(|item| fill(i, item)));
+    }
+
+    /// Bytes of weights that every step reads.
     #[must_use]
-    pub fn bytes_of_step(&self, remembered: usize, cache: CacheFormat) -> u64 {
-        let transformer = &self.config.transformer;
-        let of_head = cache.bytes(transformer.d_model / transformer.num_heads);
-        let of_cache = 2 * transformer.num_layers * transformer.num_heads * of_head * remembered;
-        let weights = self.transformer.bytes() + self.text_linear.bytes() + self.depformer.bytes();
-        (weights + of_cache) as u64
+    pub fn bytes_of_step(&self) -> u64 {
+        (self.transformer.bytes() + self.text_linear.bytes() + self.depformer.bytes()) as u64
     }
 
     /// The sum of the embeddings, behind what is in `x` already.

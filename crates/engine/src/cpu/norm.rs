@@ -2,8 +2,8 @@
 
 use moshi::NormType;
 
-use super::load::Tensors;
 use crate::Error;
+use crate::tensors::Tensors;
 
 /// A norm with its weights.
 #[derive(Debug, Clone)]

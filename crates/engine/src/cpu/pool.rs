@@ -36,7 +36,8 @@ struct Shared {
     changed: Condvar,
     /// Parts of the piece that were taken so far.
     taken: AtomicUsize,
-    /// Threads that are not done with the piece.
+    /// Threads that work on the piece. One that has not begun when all is taken does not begin, and is not waited for:
+    /// on a machine with much to do that can take longer than the piece.
     busy: AtomicUsize,
     failed: AtomicBool,
 }
@@ -97,17 +98,18 @@ impl Pool {
         }
         let shared = &*self.shared;
         {
-            // SAFETY: only the lifetime changes. No thread touches the work after it has counted itself out of `busy`,
-            // and this function, which nobody else can be in at the same time, does not return before all have.
+            // SAFETY: only the lifetime changes. A thread takes the work under the lock, where it counts itself into
+            // `busy`, and does not touch it after it has counted itself out. This function, which nobody else can be in
+            // at the same time, takes it back under the lock, and does not return before `busy` is zero.
             let work = unsafe { std::mem::transmute::<&Work<'_>, &'static Work<'static>>(work) };
             let mut piece = shared.lock();
             *piece = Piece { work: Some(work), parts, over: false };
             shared.taken.store(0, Ordering::Relaxed);
-            shared.busy.store(self.threads.len(), Ordering::Relaxed);
             shared.number.fetch_add(1, Ordering::Release);
         }
         shared.changed.notify_all();
         let own = catch_unwind(AssertUnwindSafe(|| shared.take_parts(parts, work)));
+        shared.lock().work = None;
         let mut looks = 0;
         while shared.busy.load(Ordering::Acquire) > 0 {
             look_again(&mut looks);
@@ -156,13 +158,17 @@ impl Shared {
                 looks += 1;
                 std::hint::spin_loop();
             }
-            let piece = {
-                let waiting = |piece: &mut Piece| !piece.over && self.number.load(Ordering::Relaxed) == seen;
-                *self.changed.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner)
-            };
-            seen = self.number.load(Ordering::Acquire);
-            let (Some(work), false) = (piece.work, piece.over) else { return };
-            if catch_unwind(AssertUnwindSafe(|| self.take_parts(piece.parts, work))).is_err() {
+            let waiting = |piece: &mut Piece| !piece.over && self.number.load(Ordering::Relaxed) == seen;
+            let piece = self.changed.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
+            seen = self.number.load(Ordering::Relaxed);
+            if piece.over {
+                return;
+            }
+            let Some(work) = piece.work else { continue };
+            let parts = piece.parts;
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            drop(piece);
+            if catch_unwind(AssertUnwindSafe(|| self.take_parts(parts, work))).is_err() {
                 self.failed.store(true, Ordering::Relaxed);
             }
             self.busy.fetch_sub(1, Ordering::Release);

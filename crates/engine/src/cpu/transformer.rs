@@ -4,10 +4,11 @@ use candle_nn::Activation;
 use moshi::transformer::{Config, PositionalEmbedding};
 
 use super::cache::{Cache, CacheFormat, View};
-use super::load::{Tensors, matrix};
-use super::matrix::{Bench, Matrix};
+use super::matrix::{Bench, Matrix, matrix};
 use super::norm::{self, Norm, Rope};
+use super::simd::Kernels;
 use crate::Error;
+use crate::tensors::Tensors;
 
 /// The weights.
 #[derive(Debug)]
@@ -67,6 +68,14 @@ impl Place {
         let capacity = window + at_once - 1;
         let caches = of.layers.iter().map(|_| Cache::new(format, heads, width, capacity)).collect();
         Self { caches, position: 0, window }
+    }
+
+    /// Goes to a place in time where it would see noise.
+    pub(crate) fn make_up(&mut self, kernels: &Kernels, position: usize) {
+        self.position = position as u64;
+        for cache in &mut self.caches {
+            cache.make_up(kernels, position.saturating_sub(self.window)..position);
+        }
     }
 }
 

@@ -12,12 +12,11 @@ use candle_core::Tensor;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use hound::SampleFormat;
 use moshi::mimi::Mimi;
-use moshi::nn::MaybeQuantizedVarBuilder;
 use serde_json::json;
 
-use self::random::RandomWeights;
+pub(crate) use self::random::RandomWeights;
 use crate::tokenizer::write_model;
-use crate::{CONFIG, Error, Lm, LmConfig, MIMI, MOSHI, TOKENIZER, mimi_config};
+use crate::{CONFIG, Cpu, CpuOptions, Error, LmConfig, MIMI, MOSHI, TOKENIZER, candle_weights, mimi_config};
 
 /// Name of the codec's description. The published codec has none, as there is only one of it.
 const MIMI_CONFIG: &str = "mimi_config.json";
@@ -91,7 +90,7 @@ fn write_files(folder: &Path, settings: TinySettings, personaplex: bool) -> Resu
     let description = folder.join(CONFIG);
     let (config, _) = LmConfig::parse(lm.to_string().as_bytes(), &description)?;
     let weights = RandomWeights::of_lm(settings.seed, config.depformer.clone(), &vocabulary);
-    Lm::new(config, &MaybeQuantizedVarBuilder::Real(weights.source()))?;
+    Cpu::new(config, &weights, CpuOptions::default())?;
     weights.save(&folder.join(MOSHI[0]))?;
     if settings.quantized {
         let path = folder.join(QUANTIZED);
@@ -101,7 +100,7 @@ fn write_files(folder: &Path, settings: TinySettings, personaplex: bool) -> Resu
 
     let config = mimi_config::parse(mimi.to_string().as_bytes(), &folder.join(MIMI_CONFIG), 8)?;
     let weights = RandomWeights::of_mimi(settings.seed);
-    Mimi::new(config, weights.source())?;
+    candle_weights::build(Box::new(weights.clone()), |tensors| Mimi::new(config, tensors))?;
     weights.save(&folder.join(MIMI))?;
 
     write(MIMI_CONFIG, format!("{mimi:#}\n").as_bytes())?;

@@ -5,9 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::{DType, Device, Shape, Tensor};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_core::{Device, Shape, Tensor};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -15,6 +13,7 @@ use super::words::{PADDING, Piece};
 use crate::Error;
 use crate::config::DepformerConfig;
 use crate::layout::{self, Place};
+use crate::tensors::Tensors;
 
 /// What the first component of each text embedding is: the same for all, so that the output can rely on it.
 const CONSTANT: f32 = 4.0;
@@ -30,7 +29,7 @@ const NEVER: f32 = -20.0;
 
 /// A source of random tensors for one network.
 #[derive(Debug, Clone)]
-pub(super) struct RandomWeights(Arc<Inner>);
+pub(crate) struct RandomWeights(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -54,16 +53,12 @@ impl RandomWeights {
         Self(Arc::new(Inner { seed, depformer: Some(depformer), said, made: Mutex::default() }))
     }
 
-    pub(super) fn of_mimi(seed: u64) -> Self {
+    pub(crate) fn of_mimi(seed: u64) -> Self {
         Self(Arc::new(Inner { seed, depformer: None, said: Vec::new(), made: Mutex::default() }))
     }
 
-    pub(super) fn source(&self) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(self.clone()), DType::F32, Device::Cpu)
-    }
-
     /// Writes everything that was asked for, under PyTorch's names.
-    pub(super) fn save(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
         let mut parts = BTreeMap::<String, Vec<Tensor>>::new();
         for ((name, _), tensor) in &self.0.made().by_place {
             parts.entry(name.clone()).or_default().push(tensor.clone());
@@ -160,16 +155,15 @@ impl Inner {
     }
 }
 
-impl SimpleBackend for RandomWeights {
-    fn get(&self, shape: Shape, name: &str, _: Init, _: DType, _: &Device) -> candle_core::Result<Tensor> {
-        self.0.get(name, &shape)
+impl Tensors for RandomWeights {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<weights::Tensor, Error> {
+        let numbers = self.0.get(name, &shape.into())?.flatten_all()?.to_vec1::<f32>()?;
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(f32::to_le_bytes).collect();
+        let tensor = weights::Tensor::new(weights::Format::F32, shape.into(), bytes.into());
+        tensor.ok_or_else(|| Error::Input { what: format!("the shape {shape:?} for {name}") })
     }
 
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
-        candle_core::bail!("{name} is asked for without a shape")
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
+    fn has(&self, name: &str) -> bool {
         name.ends_with("weight")
     }
 }

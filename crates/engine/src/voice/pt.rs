@@ -4,10 +4,11 @@
 //! (`torch/serialization.py`). PyTorch's own reader runs the pickle, and with it whatever somebody put there; here it
 //! is data (see [`super::pickle`]).
 
+use half::{bf16, f16};
+
 use super::pickle::{self, Description, Kind};
 use super::zip::Archive;
 use super::{Array, Saved};
-use crate::safetensors::half;
 
 /// Reads the bytes of a file; fails with a reason in words.
 pub(super) fn read(bytes: &[u8]) -> Result<Saved, String> {
@@ -35,9 +36,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Saved, String> {
     let (embeddings, storage) = find("embeddings")?;
     let number = match embeddings.kind {
         Kind::F32 => |bytes: &[u8]| bytes.try_into().map(f32::from_le_bytes).ok(),
-        // bfloat16 is the upper half of a float32.
-        Kind::BF16 => |bytes: &[u8]| Some(f32::from_bits(u32::from(u16_of(bytes)?) << 16)),
-        Kind::F16 => |bytes: &[u8]| u16_of(bytes).map(half),
+        Kind::BF16 => |bytes: &[u8]| bytes.try_into().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).ok(),
+        Kind::F16 => |bytes: &[u8]| bytes.try_into().map(|bytes| f16::from_le_bytes(bytes).to_f32()).ok(),
         Kind::I64 | Kind::I32 => return Err("its embeddings are whole numbers".into()),
     };
     let embeddings = gather(embeddings, storage, number)?;
@@ -48,10 +48,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Saved, String> {
         _ => return Err("its cache does not hold tokens".into()),
     };
     Ok(Saved { embeddings, cache: gather(cache, storage, number)? })
-}
-
-fn u16_of(bytes: &[u8]) -> Option<u16> {
-    bytes.try_into().map(u16::from_le_bytes).ok()
 }
 
 /// The numbers of a tensor, in the order of its last dimension first.

@@ -148,7 +148,8 @@ pub(super) async fn time(
 /// Looks at a model without loading it.
 fn know(named: &Path, place: &Place) -> Result<Known, String> {
     let found = place.find(named)?;
-    let outline = engine::outline(&found.path).map_err(|error| error.to_string())?;
+    let outline =
+        engine::outline(&found.path, engine::CpuOptions::default()).map_err(|error| error.to_string())?;
     let examined = models::examine(&found.path).map_err(|error| error.to_string())?;
     let counts_as = outline.full_size.then(|| form(&examined));
     Ok(Known { found, counts_as, memory_bytes: outline.memory_bytes })

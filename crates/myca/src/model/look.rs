@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::Outline;
+use engine::{CpuOptions, Outline};
 use models::{Examined, Format, Runtime};
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ impl OnHost {
         if !examined.runtimes.contains(&Runtime::MycaHost) {
             return Self::No;
         }
-        match engine::outline(&examined.weights_file) {
+        match engine::outline(&examined.weights_file, CpuOptions::default()) {
             Ok(outline) => Self::Loads(outline),
             Err(error) => Self::Refused(error),
         }

@@ -8,7 +8,11 @@
 //! | 4..16 | scales and minima, see [`packed`] |
 //! | 16..144 | 32 bytes for each pair of groups: the first one in the low four bits, the second in the high ones |
 
+mod line;
+
 use half::f16;
+
+use line::Line;
 
 /// Numbers of a group.
 const GROUP: usize = 32;
@@ -18,20 +22,15 @@ pub(super) fn widen(block: &[u8; 144], numbers: &mut [f32; 256]) {
     let (of_scales, of_minima) =
         (f16::from_le_bytes([*a, *b]).to_f32(), f16::from_le_bytes([*c, *d]).to_f32());
     let Some((packed, bits)) = rest.split_first_chunk::<12>() else { return };
-    let groups = unpacked(packed)
+    let lines = unpacked(packed)
         .map(|(scale, minimum)| (of_scales * f32::from(scale), of_minima * f32::from(minimum)));
-    for ((numbers, bits), groups) in numbers
-        .as_chunks_mut::<{ 2 * GROUP }>()
-        .0
-        .iter_mut()
-        .zip(bits.as_chunks::<GROUP>().0)
-        .zip(groups.as_chunks::<2>().0)
+    let (pairs, _) = numbers.as_chunks_mut::<{ 2 * GROUP }>();
+    for ((pair, bits), [first, second]) in
+        pairs.iter_mut().zip(bits.as_chunks::<GROUP>().0).zip(lines.as_chunks().0)
     {
-        let [(scale, minimum), (second_scale, second_minimum)] = groups;
-        let (first, second) = numbers.split_at_mut(GROUP);
-        for ((first, second), bits) in first.iter_mut().zip(second).zip(bits) {
-            *first = scale * f32::from(bits & 15) - minimum;
-            *second = second_scale * f32::from(bits >> 4) - second_minimum;
+        for (i, bits) in bits.iter().enumerate() {
+            pair[i] = first.0 * f32::from(bits & 15) - first.1;
+            pair[i + GROUP] = second.0 * f32::from(bits >> 4) - second.1;
         }
     }
 }
@@ -59,26 +58,18 @@ fn unpacked(packed: &[u8; 12]) -> [(u8, u8); 8] {
 
 /// The other direction of [`unpacked`].
 fn packed(groups: &[(u8, u8); 8]) -> [u8; 12] {
-    let [first @ .., g4, g5, g6, g7] = *groups;
-    let mut packed = [0; 12];
-    for (i, ((scale, minimum), (high_scale, high_minimum))) in
-        first.into_iter().zip([g4, g5, g6, g7]).enumerate()
-    {
-        let bytes = [
-            (i, scale & 63 | high_scale >> 4 << 6),
-            (i + 4, minimum & 63 | high_minimum >> 4 << 6),
-            (i + 8, high_scale & 15 | high_minimum << 4),
-        ];
-        for (at, byte) in bytes {
-            if let Some(place) = packed.get_mut(at) {
-                *place = byte;
-            }
+    std::array::from_fn(|at| {
+        let (low, high) = (groups[at % 4], groups[at % 4 + 4]);
+        match at / 4 {
+            0 => low.0 & 63 | high.0 >> 4 << 6,
+            1 => low.1 & 63 | high.1 >> 4 << 6,
+            _ => high.0 & 15 | high.1 << 4,
         }
-    }
-    packed
+    })
 }
 
-/// Finds scales and minima that make the error small, as ggml's `quantize_row_q4_K_ref` does.
+/// Finds scales and minima that make the error small, as ggml's `quantize_row_q4_K_ref` does:
+/// the lines of the groups first, then the units for their scales and minima, then the bits.
 pub(super) fn narrow(numbers: &[f32; 256], block: &mut [u8; 144]) {
     let (groups, _) = numbers.as_chunks::<GROUP>();
     let mut lines = [Line::default(); 8];
@@ -97,22 +88,18 @@ pub(super) fn narrow(numbers: &[f32; 256], block: &mut [u8; 144]) {
     let Some((scales, bytes)) = rest.split_first_chunk_mut::<12>() else { return };
     *scales = packed(&stored);
     let (of_scales, of_minima) = (of_scales.to_f32(), of_minima.to_f32());
-    for ((bytes, groups), stored) in bytes
-        .as_chunks_mut::<GROUP>()
-        .0
-        .iter_mut()
-        .zip(groups.as_chunks::<2>().0)
-        .zip(stored.as_chunks::<2>().0)
-    {
-        // With what is stored of scale and minimum, not with what was found.
-        let [first, second] = [0, 1].map(|i| {
-            let (scale, minimum) = stored[i];
-            let (scale, minimum) = (of_scales * f32::from(scale), of_minima * f32::from(minimum));
-            let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-            groups[i].map(|number| nearest((number + minimum) * inverse) as u8)
-        });
-        for ((byte, first), second) in bytes.iter_mut().zip(first).zip(second) {
-            *byte = first | second << 4;
+    let (pairs, _) = numbers.as_chunks::<{ 2 * GROUP }>();
+    let (bytes, _) = bytes.as_chunks_mut::<GROUP>();
+    for ((bytes, pair), [first, second]) in bytes.iter_mut().zip(pairs).zip(stored.as_chunks().0) {
+        // By what is stored of scale and minimum, not by what was found.
+        let line = |&(scale, minimum): &(u8, u8)| {
+            let scale = of_scales * f32::from(scale);
+            (if scale > 0.0 { 1.0 / scale } else { 0.0 }, of_minima * f32::from(minimum))
+        };
+        let bits = |number: f32, (inverse, minimum)| nearest((number + minimum) * inverse) as u8;
+        let (first, second) = (line(first), line(second));
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = bits(pair[i], first) | bits(pair[i + GROUP], second) << 4;
         }
     }
 }
@@ -121,20 +108,19 @@ pub(super) fn narrow(numbers: &[f32; 256], block: &mut [u8; 144]) {
 fn nearest(value: f32) -> f32 {
     // Rounds to nearest, also where the processor has no instruction for it.
     const SHIFT: f32 = 12_582_912.0;
-    value.max(0.0).min(15.0) + SHIFT - SHIFT
+    let value = if value > 0.0 { value } else { 0.0 };
+    (if value < 15.0 { value } else { 15.0 }) + SHIFT - SHIFT
 }
 
-/// `scale * bits - minimum`, both not negative.
-#[derive(Debug, Clone, Copy, Default)]
-struct Line {
-    scale: f32,
-    minimum: f32,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-impl Line {
-    fn through(_group: &[f32; GROUP]) -> Self {
-        let low = _group.iter().fold(0.0_f32, |low, &number| low.min(number));
-        let high = _group.iter().fold(low, |high, &number| high.max(number));
-        Self { scale: (high - low) / 15.0, minimum: -low }
+    proptest! {
+        #[test]
+        fn six_bits_each_survive_packing(groups in prop::array::uniform8((0_u8..64, 0_u8..64))) {
+            prop_assert_eq!(unpacked(&packed(&groups)), groups);
+        }
     }
 }

@@ -1,7 +1,5 @@
-//! Moshi's language model: a transformer over time, and a small one over the codebooks of each step.
-//!
-//! Put together from the parts of Kyutai's `moshi` crate. Its own `LmModel` keeps the logits of the codebooks and
-//! the embedded input to itself, which are needed here: the one to sample and to prove, the other to replay voices.
+//! The language model as Kyutai's `moshi` crate computes it, with candle: what the engine's own ways are held against,
+//! in exactness and in time.
 
 use std::path::Path;
 
@@ -10,15 +8,15 @@ use candle_transformers::quantized_var_builder::VarBuilder as QuantizedVarBuilde
 use moshi::StreamingModule;
 use moshi::nn::{MaybeQuantizedEmbedding, MaybeQuantizedLinear, MaybeQuantizedVarBuilder, linear};
 use moshi::transformer::{Norm, StreamingTransformer};
+use weights::File;
 
 use crate::config::{DepformerConfig, LmConfig};
-use crate::safetensors::Safetensors;
-use crate::weights::Weights;
-use crate::{Backend, Error, Input, Picked, Request, Sampler, Trace, gguf};
+use crate::tensors::FileTensors;
+use crate::{Backend, Error, Input, Picked, Request, Sampler, Trace, candle_weights};
 
 /// A language model with its weights and its place in time.
 #[derive(Debug)]
-pub struct Lm {
+pub struct Reference {
     config: LmConfig,
     sampler: Sampler,
     text_embedding: MaybeQuantizedEmbedding,
@@ -40,28 +38,30 @@ struct Slice {
     linear_out: MaybeQuantizedLinear,
 }
 
-impl Lm {
+impl Reference {
     /// Loads weights: safetensors in F32, F16 or BF16 with the names of PyTorch or of Kyutai's Rust crate, or GGUF
     /// with the latter. All arithmetic is in `f32`.
     ///
     /// # Errors
     /// [`Error`] where the file is missing, damaged, or of another model than `config`.
     pub fn load(path: &Path, config: LmConfig) -> Result<Self, Error> {
-        if gguf::is_named(path) {
-            let shapes = gguf::check(path)?;
+        let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+        if named {
+            // candle believes all lengths that stand in a file; here each is held against the file before.
+            File::open(path)?;
             let tensors =
                 MaybeQuantizedVarBuilder::Quantized(QuantizedVarBuilder::from_gguf(path, &Device::Cpu)?);
-            return Self::new(config, &tensors).map_err(|error| {
-                // candle names the tensor in words only.
-                let damaged = |reason| Error::Damaged { path: path.into(), reason };
-                damaged(format!("{error} (it has {} tensors)", shapes.len()))
-            });
+            // candle names the tensor in words only.
+            return Self::new(config, &tensors)
+                .map_err(|error| Error::Damaged { path: path.into(), reason: error.to_string() });
         }
-        let weights = Weights::new(Safetensors::open(path)?, Some(config.depformer.clone()));
-        weights.build(|tensors| Self::new(config, &MaybeQuantizedVarBuilder::Real(tensors)))
+        let tensors = FileTensors::of_lm(path, &config.depformer)?;
+        candle_weights::build(Box::new(tensors), |tensors| {
+            Self::new(config, &MaybeQuantizedVarBuilder::Real(tensors))
+        })
     }
 
-    pub(crate) fn new(config: LmConfig, tensors: &MaybeQuantizedVarBuilder<'_>) -> candle_core::Result<Self> {
+    fn new(config: LmConfig, tensors: &MaybeQuantizedVarBuilder<'_>) -> candle_core::Result<Self> {
         let dim = config.transformer.d_model;
         let audio_embeddings = (0..config.codebooks)
             .map(|i| MaybeQuantizedEmbedding::new(config.codebook_size + 1, dim, tensors.pp("emb").pp(i)))
@@ -164,7 +164,7 @@ impl Lm {
     }
 }
 
-impl Backend for Lm {
+impl Backend for Reference {
     fn config(&self) -> &LmConfig {
         &self.config
     }

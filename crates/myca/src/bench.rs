@@ -1,0 +1,124 @@
+//! `myca bench`: what a model costs on this machine, beside what it has to cost.
+#![allow(clippy::print_stderr, reason = "sentences and progress are for whoever started it")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use engine::bench::{self, BenchReport, BenchSettings};
+use serde_json::json;
+
+use crate::compute::Compute;
+use crate::place::Place;
+use crate::print::{line, out};
+use crate::server::NO_MODEL;
+
+/// Measure a model.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The model: the folder with its files, the file of weights in it, or its id (see `myca model list`)
+    #[arg(long, value_name = "MODEL")]
+    model: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    compute: Compute,
+    /// Steps that are remembered when steps are timed
+    #[arg(long = "at", value_name = "STEPS", value_delimiter = ',', default_value = "0,1500,3000")]
+    contexts: Vec<usize>,
+    /// Steps that are timed at each
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    frames: u32,
+    /// Time Kyutai's own crate, too, with so many steps
+    #[arg(long, value_name = "N", num_args = 0..=1, default_value_t = 0, default_missing_value = "10")]
+    reference: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Write what was measured, and on what machine, into a file that can be sent to others
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// Steps of the prompt that is timed.
+const PROMPT: usize = 200;
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let found = match args.place.find(&args.model) {
+        Ok(found) => found,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::from(NO_MODEL);
+        }
+    };
+    let settings = BenchSettings {
+        options: args.compute.options(),
+        contexts: args.contexts.clone(),
+        frames: args.frames as usize,
+        prompt: PROMPT,
+        reference_frames: args.reference,
+    };
+    let report = match bench::run(&found.path, &settings, |what| eprintln!("{what} ...")) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("{}", line(&error.to_string()));
+            return ExitCode::from(NO_MODEL);
+        }
+    };
+    if args.json {
+        out(format_args!("{}\n", json!(report)));
+    } else {
+        out(format_args!("{}", table(&report)));
+    }
+    let Some(path) = &args.report else { return ExitCode::SUCCESS };
+    let whole = json!({ "myca": env!("CARGO_PKG_VERSION"), "machine": machine(), "model": report });
+    match std::fs::write(path, format!("{whole:#}\n")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} can not be written: {error}. Name another file.", path.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What somebody else needs to know of this machine, and nothing by which it could be told from others of its kind.
+fn machine() -> serde_json::Value {
+    json!({
+        "system": std::env::consts::OS,
+        "architecture": std::env::consts::ARCH,
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+    })
+}
+
+fn table(report: &BenchReport) -> String {
+    let mut text = format!(
+        "{}, {} threads, cache in {}: {:.2} GB of weights for each step, memory reads {:.1} GB/s\n",
+        report.instructions,
+        report.threads,
+        report.cache,
+        report.weight_bytes as f64 / 1e9,
+        report.read_bandwidth / 1e9,
+    );
+    text += &format!("loaded, with its first step: {:.2} s\n", report.load_ms / 1e3);
+    text += "context   frames   p50 ms   p99 ms   floor ms   p50/floor\n";
+    for step in &report.steps {
+        text += &format!(
+            "{:>7}   {:>6}   {:>6.1}   {:>6.1}   {:>8.1}   {:>9.2}\n",
+            step.context, step.frames, step.p50_ms, step.p99_ms, step.floor_ms, step.ratio
+        );
+    }
+    if let Some(reference) = report.reference {
+        text += &format!(
+            "Kyutai's crate, context 0: p50 {:.1} ms, {:.2} times the floor ({} frames)\n",
+            reference.p50_ms, reference.ratio, reference.frames
+        );
+    }
+    let prefill = &report.prefill;
+    text += &format!(
+        "a prompt of {} steps: {:.0} ms; as single steps {:.0} ms, {:.1} times as long\n",
+        prefill.steps, prefill.at_once_ms, prefill.single_ms, prefill.ratio
+    );
+    if let Some(peak) = report.peak_memory {
+        text += &format!("most memory: {:.2} GB\n", peak as f64 / 1e9);
+    }
+    text
+}
