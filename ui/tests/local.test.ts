@@ -99,9 +99,11 @@ describe("the setup", () => {
     await page.getByTestId("local-python").fill(" /home/ada/moshi ");
     await page.keyboard.press("Tab");
     await page.getByTestId("local-with-app").check();
-    await expect.poll(() => asked(page, "changeSettings").then((all) => all.at(-1))).toEqual({
-      local: { runtime: "pythonMoshi", model: "", python: "/home/ada/moshi", backend: "", image: "", withApp: true },
-    });
+    // Each change names what it is about and nothing else, so that none undoes another.
+    await expect.poll(() => asked(page, "changeSettings")).toEqual([
+      { local: { runtime: "pythonMoshi", model: "" } }, { local: { python: "/home/ada/moshi" } }, { local: { withApp: true } },
+    ]);
+    expect(await page.getByTestId("local-python").inputValue()).toBe("/home/ada/moshi");
   });
 });
 

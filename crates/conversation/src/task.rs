@@ -10,11 +10,7 @@ use std::{
 };
 
 use audio::{Direction, MicFrame, Sound, SoundConfig, SoundEvent};
-use brain::{
-    Came, Reins,
-    bridge::{self, Bridge},
-};
-use net::Access;
+use brain::{Came, Reins, bridge::Bridge};
 use store::Turn;
 use tokio::{
     runtime,
@@ -27,7 +23,7 @@ use crate::{
     door::{Found, NoWay},
     handle::{Command, Event, Handle, Options, Shared, SoundSource, Thinker, locked},
     history_writer::{HistoryWriter, Written},
-    link::{self, BridgeNews, ToSay},
+    link::{BridgeNews, ToSay},
     machine::{Ask, Effect, Input, LinkEvent, Machine, Moment},
     problem::{LinkError, Problem},
     remembering::Remembering,

@@ -3,6 +3,7 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use brain::bridge::{self, Bridge};
+use net::Access;
 use tokio::sync::{mpsc, watch};
 
 use super::{Conversation, Happening, INPUTS, MIC_FRAMES, OpenLink, SOMEBODY, TO_SAY, Through};
