@@ -1,5 +1,7 @@
 //! What of a reply can be said: plain sentences, without what is only for the eye.
 
+use std::fmt::Write;
+
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 use wire::LONGEST_SPEECH;
 
@@ -18,6 +20,8 @@ pub(crate) fn speakable(reply: &str) -> Option<String> {
     let parser = Parser::new_ext(reply, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
     let mut plain = String::with_capacity(reply.len());
     let mut in_code = false;
+    // Of the lists around, the number of the next item.
+    let mut numbers = Vec::new();
     for event in TextMergeStream::new(parser) {
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) => in_code = true,
@@ -28,9 +32,22 @@ pub(crate) fn speakable(reply: &str) -> Option<String> {
             _ if in_code => {}
             Event::Text(text) | Event::Code(text) => add(&mut plain, &text),
             Event::SoftBreak | Event::HardBreak => plain.push(' '),
+            Event::InlineHtml(mark) if mark.starts_with("<br") => plain.push(' '),
             Event::End(TagEnd::TableCell) => end(&mut plain, ","),
-            Event::Start(Tag::List(_) | Tag::Item)
-            | Event::End(
+            Event::Start(Tag::List(first)) => {
+                end_sentence(&mut plain);
+                numbers.push(first);
+            }
+            Event::End(TagEnd::List(_)) => _ = numbers.pop(),
+            Event::Start(Tag::Item) => {
+                end_sentence(&mut plain);
+                // Also where somebody begins with a year and a full stop.
+                if let Some(Some(number)) = numbers.last_mut() {
+                    let _ = write!(plain, "{number}. ");
+                    *number += 1;
+                }
+            }
+            Event::End(
                 TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableHead | TagEnd::TableRow,
             ) => end_sentence(&mut plain),
             _ => {}
@@ -112,8 +129,9 @@ mod tests {
             ("**Bold**, *soft* and ~~wrong~~ `code`", "Bold, soft and wrong code."),
             ("snake_case and 2 * 3 * 4 stay", "snake_case and 2 * 3 * 4 stay."),
             ("# Title\n\nText.", "Title. Text."),
-            ("Two things:\n\n- one\n- two!\n  1. inner\n", "Two things: one. two! inner."),
-            ("1. First\n2. Second", "First. Second."),
+            ("Two things:\n\n- one\n- two!\n  1. inner\n", "Two things: one. two! 1. inner."),
+            ("3. First\n3. Second", "3. First. 4. Second."),
+            ("2015. That was the year.", "2015. That was the year."),
             ("> Quoted\n> words", "Quoted words."),
             ("[the docs](https://example.org/a?b=c) say", "the docs say."),
             (
@@ -125,7 +143,7 @@ mod tests {
             ("Run:\n\n```sh\nrm -rf /\n```\n\nDone", "Run: Done."),
             ("    indented words", "indented words."),
             ("| a | b |\n|---|---|\n| 1 | 2 |", "a, b. 1, 2."),
-            ("One<br>two <b>three</b>", "Onetwo three."),
+            ("One<br>two <b>three</b>", "One two three."),
             ("Above\n\n---\n\nBelow", "Above. Below."),
             ("Well done 🎉👩‍🚀 → next", "Well done next."),
             ("\"Quoted.\" He left", "\"Quoted.\" He left."),
