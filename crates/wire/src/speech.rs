@@ -1,8 +1,8 @@
 //! Having Moshi say a given text, in its own voice.
 //!
 //! A client asks for it with `speak=1` in the address of a conversation ([`ChatQuery::speaking`](crate::ChatQuery::speaking)).
-//! A host that does it says so with [`capability::SPEAKS`](crate::capability::SPEAKS). Without either, both messages of a
-//! client below are ignored, as every stock server ignores them.
+//! A host that does it then says so with [`capability::SPEAKS`](crate::capability::SPEAKS), and to nobody else. Where it
+//! does not, both messages of a client below are ignored, as every stock server ignores them.
 //!
 //! - Client to host, [`Frame::Text`](crate::Frame::Text): a whole text in UTF-8, at most [`LONGEST_SPEECH`] characters.
 //!   It is said when all that came before it is. Both sides count the texts of a connection from 1, so that no number

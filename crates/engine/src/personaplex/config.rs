@@ -22,14 +22,14 @@ pub(crate) fn is_declared(model_type: Option<&str>, codebooks: usize, slices: us
 
 /// Looks whether a model that nothing describes, or no more than its name, is one of PersonaPlex: the repository of
 /// NVIDIA says nothing about the shape. Either its voices lie beside it, or its depformer has a slice too many.
-pub(crate) fn look(folder: &Path, description: &[u8], has_tensor: impl FnOnce(&str) -> bool) -> bool {
+pub(crate) fn look(folder: &Path, description: &[u8], has_tensor: impl Fn(&str) -> bool) -> bool {
     let keys: serde_json::Map<_, _> = serde_json::from_slice(description).unwrap_or_default();
     if keys.contains_key("model_type") || keys.contains_key("dep_q") {
         return false;
     }
     folder.join("voices").is_dir()
         || folder.join("voices.tgz").is_file()
-        || has_tensor("depformer_in.8.weight")
+        || ["depformer_in.8.weight", "depformer.8.linear_in.weight"].into_iter().any(has_tensor)
 }
 
 impl LmConfig {

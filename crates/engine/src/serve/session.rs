@@ -275,7 +275,9 @@ impl Caller {
     }
 
     fn tell(&self, timing: Option<FrameTiming>) -> Result<(), End> {
-        let metadata = self.host.about.metadata(self.session.role(), timing);
+        let mut metadata = self.host.about.metadata(self.session.role(), timing);
+        // Whoever did not ask for it does not get it.
+        metadata.capabilities.retain(|capability| self.speaks || capability != capability::SPEAKS);
         self.send(frame(&Frame::Metadata(metadata.to_json().into())))
     }
 
