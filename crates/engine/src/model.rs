@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{
-    Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Prompt, Sampling, Tokenizer,
-    Voices, codec, personaplex,
+    Backend, Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Prompt, Sampling,
+    Tokenizer, Voices, codec, personaplex,
 };
 
 /// Name of the model description.

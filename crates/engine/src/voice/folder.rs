@@ -1,12 +1,17 @@
-//! The voices that lie in a model's folder, and what somebody who calls may name.
+//! The voices that lie beside a model, and what somebody who calls may name.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::Voice;
+use super::{Voice, tgz};
 use crate::{Error, LmConfig};
 
-/// Name of the folder in that of a model, as in NVIDIA's archive of voices.
+/// Name of the folder in that of a model, and in NVIDIA's archive.
 const FOLDER: &str = "voices";
+
+/// Name of NVIDIA's archive of voices.
+const ARCHIVE: &str = "voices.tgz";
 
 /// Endings of voices, in the order in which they are preferred.
 const ENDINGS: [&str; 3] = ["pt", "safetensors", "wav"];
@@ -14,30 +19,49 @@ const ENDINGS: [&str; 3] = ["pt", "safetensors", "wav"];
 /// Longest name of a voice, in bytes.
 const LONGEST_NAME: usize = 100;
 
-/// A folder of voices.
+/// The voices of a model: files in a folder, and in an archive, which is read where it lies.
 #[derive(Debug, Clone)]
 pub struct Voices {
     folder: PathBuf,
+    archive: PathBuf,
 }
 
 impl Voices {
     /// The voices of the model in `folder`. There need not be any.
     #[must_use]
     pub fn of_model(folder: &Path) -> Self {
-        Self { folder: folder.join(FOLDER) }
+        Self { folder: folder.join(FOLDER), archive: folder.join(ARCHIVE) }
     }
 
     /// Names of all voices there are, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
-        let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<_> = files.filter(|name| is_name(name) && is_voice(name)).collect();
+        let mut names = self.in_folder();
+        names.extend(self.in_archive(|_| 0).unwrap_or_default().into_iter().map(|file| file.name));
         names.sort_unstable();
+        names.dedup();
         names
     }
 
-    /// Reads the voice of that name: that of a file in the folder, or with another ending.
+    fn in_folder(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        let files = entries.filter_map(|entry| entry.ok().filter(|entry| entry.path().is_file()));
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        names.filter(|name| is_name(name) && is_voice(name)).collect()
+    }
+
+    /// Files of the archive, if there is one, with as many bytes as are wanted of each.
+    fn in_archive(&self, wanted: impl Fn(&str) -> u64) -> Option<Vec<tgz::Packed>> {
+        let file = File::open(&self.archive).ok()?;
+        let read = tgz::files(BufReader::new(file), FOLDER, wanted);
+        let mut files = read
+            .inspect_err(|reason| tracing::warn!(file = %self.archive.display(), reason, "no voices"))
+            .ok()?;
+        files.retain(|file| is_name(&file.name) && is_voice(&file.name));
+        Some(files)
+    }
+
+    /// Reads the voice of that name: that of a file in the folder, or else in the archive; or one with another ending.
     ///
     /// # Errors
     /// [`Error::Voice`] for a name that is a path, for one that no file has, and as [`Voice::load`].
@@ -49,19 +73,22 @@ impl Voices {
         if !is_name(name) {
             return Err(refused("a voice is named by its file alone, without a folder"));
         }
-        let there = |name: &str| {
-            // By the list, so that nothing but what is in the folder can be read, whatever a system takes for the
-            // same name.
-            let name = self.names().into_iter().find(|there| there == name)?;
-            Some(self.folder.join(name)).filter(|path| path.is_file())
-        };
         // Clients of PersonaPlex name the files that NVIDIA has, and a host may have the same voice in another form.
         let stem = name.rsplit_once('.').filter(|_| is_voice(name)).map_or(name, |(stem, _)| stem);
-        let with_ending = || ENDINGS.iter().find_map(|ending| there(&format!("{stem}.{ending}")));
-        let Some(path) = there(name).or_else(with_ending) else {
+        let names =
+            [name.to_owned()].into_iter().chain(ENDINGS.iter().map(|ending| format!("{stem}.{ending}")));
+        // By the list, so that nothing else can be read, whatever a system takes for the same name.
+        let there = self.names();
+        let Some(name) = names.into_iter().find(|name| there.contains(name)) else {
             return Err(refused("this host has no such voice"));
         };
-        Voice::load(&path, config)
+        let path = self.folder.join(&name);
+        if path.is_file() {
+            return Voice::load(&path, config);
+        }
+        let files = self.in_archive(|file| if file == name { Voice::longest_file(file) + 1 } else { 0 });
+        let file = files.into_iter().flatten().find(|file| file.name == name);
+        Voice::parse(&name, file.map(|file| file.bytes).unwrap_or_default(), config)
     }
 }
 
@@ -96,7 +123,7 @@ mod tests {
         for name in ["b.WAV", "a.pt", "a.wav", ".hidden.pt", "notes.txt"] {
             std::fs::write(folder.path().join("voices").join(name), name).unwrap();
         }
-        assert_eq!(voices.names(), ["NATF1.pt", "a.pt", "a.wav", "b.WAV"]);
+        assert_eq!(voices.names(), ["a.pt", "a.wav", "b.WAV"]);
         let reason = |name: &str| match voices.load(name, &config()) {
             Err(Error::Voice { reason, .. }) => reason,
             other => panic!("{other:?}"),
@@ -108,6 +135,71 @@ mod tests {
         }
         for missing in ["c", "NATF1.pt", "NATF1", "notes.txt", "notes"] {
             assert_eq!(reason(missing), "this host has no such voice", "{missing}");
+        }
+    }
+
+    /// An archive by GNU tar and gzip, as NVIDIA's is: `voices/`, and in it files of one size.
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tar = Vec::new();
+        for (name, bytes) in files {
+            let mut header = [0; 512];
+            header[..name.len()].copy_from_slice(name.as_bytes());
+            header[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
+            header[156] = if name.ends_with('/') { b'5' } else { b'0' };
+            tar.extend(header);
+            tar.extend(*bytes);
+            tar.resize(tar.len().next_multiple_of(512), 0);
+        }
+        tar.resize(tar.len() + 1024, 0);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, &tar).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    #[test]
+    fn voices_in_the_archive_are_read_where_they_lie() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voices.tgz");
+        let packed = archive(&[
+            ("voices/", b""),
+            ("voices/NATF2.pt", b"PK"),
+            ("voices/NATM1.wav", &[7; 700]),
+            ("./voices/NATM2.wav", b"RIFF"),
+            ("voices/deep/x.pt", b"PK"),
+            ("elsewhere/y.pt", b"PK"),
+            ("../voices/z.pt", b"PK"),
+            ("voices/notes.txt", b"PK"),
+        ]);
+        std::fs::write(&path, &packed).unwrap();
+        let voices = Voices::of_model(folder.path());
+        assert_eq!(voices.names(), ["NATF2.pt", "NATM1.wav", "NATM2.wav"]);
+        let reason = |name: &str| match voices.load(name, &config()) {
+            Err(Error::Voice { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert!(reason("NATF2.pt").contains("cut off, or no zip"), "{}", reason("NATF2.pt"));
+        assert!(reason("NATM1.pt").contains("no WAV file"), "{}", reason("NATM1.pt"));
+        assert_eq!(reason("x.pt"), "this host has no such voice");
+        // What lies in the folder wins.
+        std::fs::create_dir(folder.path().join("voices")).unwrap();
+        std::fs::write(folder.path().join("voices/NATF2.pt"), "no zip").unwrap();
+        assert_eq!(voices.names().len(), 3);
+        assert!(reason("NATF2.pt").contains("torch.save"), "{}", reason("NATF2.pt"));
+
+        // Behind the last file there is nothing to miss.
+        let files = packed.len() - 64;
+        for length in 0..files {
+            std::fs::write(&path, &packed[..length]).unwrap();
+            assert_eq!(voices.names(), ["NATF2.pt"], "cut off after {length} bytes");
+        }
+        for size in ["", "9", "77777777777", "-1"] {
+            let mut header = [0; 512];
+            header[..15].copy_from_slice(b"voices/NATF3.pt");
+            header[124..124 + size.len()].copy_from_slice(size.as_bytes());
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut gzip, &header).unwrap();
+            std::fs::write(&path, gzip.finish().unwrap()).unwrap();
+            assert_eq!(voices.names(), ["NATF2.pt"], "{size:?}");
         }
     }
 

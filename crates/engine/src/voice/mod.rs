@@ -7,6 +7,7 @@ mod folder;
 mod loudness;
 mod pickle;
 mod pt;
+mod tgz;
 mod wav;
 mod zip;
 
@@ -81,20 +82,28 @@ impl Voice {
     /// file's name in it, but not its folder, and may be shown to whoever asked for the voice.
     pub fn load(path: &Path, config: &LmConfig) -> Result<Self, Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let lower = name.to_ascii_lowercase();
-        let voice = match lower.rsplit_once('.') {
-            Some((_, "pt")) => file(path, MAX_STATES)
-                .and_then(|bytes| States::check(pt::read(&bytes)?, config))
-                .map(Self::States),
-            Some((_, "safetensors")) => file(path, MAX_STATES)
-                .and_then(|bytes| States::check(safetensors(bytes)?, config))
-                .map(Self::States),
-            Some((_, "wav")) => {
-                file(path, MAX_RECORDING).and_then(|bytes| wav::read(&bytes, MOST_FRAMES)).map(Self::Sound)
-            }
+        match file(path, Self::longest_file(&name)) {
+            Ok(bytes) => Self::parse(&name, bytes, config),
+            Err(reason) => Err(Error::Voice { name, reason }),
+        }
+    }
+
+    /// Bytes that a voice of this name has at most.
+    fn longest_file(name: &str) -> u64 {
+        if name.to_ascii_lowercase().ends_with(".wav") { MAX_RECORDING } else { MAX_STATES }
+    }
+
+    /// Reads all of a file of this name.
+    fn parse(name: &str, bytes: Vec<u8>, config: &LmConfig) -> Result<Self, Error> {
+        let states = |saved| States::check(saved, config).map(Self::States);
+        let voice = match name.to_ascii_lowercase().rsplit_once('.') {
+            _ if bytes.len() as u64 > Self::longest_file(name) => Err("it is too large for a voice".into()),
+            Some((_, "pt")) => pt::read(&bytes).and_then(states),
+            Some((_, "safetensors")) => safetensors(bytes).and_then(states),
+            Some((_, "wav")) => wav::read(&bytes, MOST_FRAMES).map(Self::Sound),
             _ => Err("voices are .pt, .safetensors or .wav files".into()),
         };
-        voice.map_err(|reason| Error::Voice { name, reason })
+        voice.map_err(|reason| Error::Voice { name: name.into(), reason })
     }
 
     /// Frames of 80 ms that it has.
