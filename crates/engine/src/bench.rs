@@ -1,12 +1,15 @@
 //! What a model costs on this machine, beside what it has to cost: a step reads all weights and all that is remembered,
 //! and memory can not be read faster than it can be read.
 
+mod kernels;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
 
+pub use self::kernels::{KernelFigures, kernels};
 use crate::model::Described;
 use crate::timing::percentiles;
 use crate::{Backend, Cpu, CpuOptions, Error, Input, Reference, Request, Sampling};
@@ -226,16 +229,22 @@ fn bandwidth(lm: &mut Cpu) -> f64 {
     let runs = (0..BANDWIDTH_RUNS).map(|_| {
         let began = Instant::now();
         lm.share_out(&mut sums, |i, sum| {
-            let part = &numbers[i * part..((i + 1) * part).min(numbers.len())];
-            *sum = part.as_chunks::<32>().0.iter().fold([0_u64; 32], |mut sums, chunk| {
-                sums.iter_mut().zip(chunk).for_each(|(sum, number)| *sum ^= number);
-                sums
-            })[0];
+            *sum = read(&numbers[i * part..((i + 1) * part).min(numbers.len())]);
         });
         black_box(&sums);
         BANDWIDTH_BYTES as f64 / began.elapsed().as_secs_f64()
     });
     runs.fold(0.0, f64::max)
+}
+
+/// Reads numbers as fast as they come.
+fn read(numbers: &[u64]) -> u64 {
+    let (chunks, _) = numbers.as_chunks::<32>();
+    let sums = chunks.iter().fold([0_u64; 32], |mut sums, chunk| {
+        sums.iter_mut().zip(chunk).for_each(|(sum, number)| *sum ^= number);
+        sums
+    });
+    sums.iter().fold(0, |all, sum| all ^ sum)
 }
 
 fn floor(bytes: u64, bandwidth: f64) -> f32 {

@@ -41,6 +41,7 @@ pub fn typescript() -> String {
         view::Stage,
         view::StageTime,
         view::Latency,
+        view::HostFrames,
         view::Device,
         view::Route,
         view::Devices,

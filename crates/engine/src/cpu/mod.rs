@@ -12,6 +12,14 @@ mod rounded;
 mod simd;
 mod transformer;
 
+/// What benchmarks measure by itself.
+pub(crate) mod kernels {
+    pub(crate) use super::cache::{Cache, CacheFormat, View};
+    pub(crate) use super::matrix::{Bench, Matrix};
+    pub(crate) use super::pool::Pool;
+    pub(crate) use super::simd::all;
+}
+
 use std::path::Path;
 
 pub use self::cache::CacheFormat;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use conversation::Figures;
 
+use wire::FrameTiming;
+
 use super::{Latency, Stage, StageTime};
+use crate::view::HostFrames;
 
 const SAMPLES_PER_MS: f64 = audio::RATE as f64 / 1_000.0;
 
@@ -18,6 +21,7 @@ pub(super) fn none() -> Latency {
         underruns: 0,
         concealed_ms: 0.0,
         dropped_ms: 0.0,
+        host_frames: None,
     }
 }
 
@@ -48,7 +52,23 @@ pub(super) fn measured(figures: &Figures) -> Latency {
         underruns: playout.underruns,
         concealed_ms: tenth(playout.concealed as f64 / SAMPLES_PER_MS),
         dropped_ms: tenth((playout.dropped + playout.removed) as f64 / SAMPLES_PER_MS),
+        host_frames: figures.link.host_timing.and_then(host_frames),
     }
+}
+
+/// What a host says of its frames. One that has done none yet says nothing.
+fn host_frames(timing: FrameTiming) -> Option<HostFrames> {
+    let (p50, p99) = (timing.frame_ms_p50, timing.frame_ms_p99);
+    if !(p50.is_finite() && p99.is_finite() && p50 > 0.0) {
+        return None;
+    }
+    let of_frame = wire::MODEL_FRAME as f64 * 1_000.0 / f64::from(wire::SAMPLE_RATE);
+    Some(HostFrames {
+        p50_ms: tenth(p50.into()),
+        p99_ms: tenth(p99.into()),
+        backlog: timing.backlog,
+        dropped_ms: tenth(timing.dropped as f64 * of_frame),
+    })
 }
 
 /// From the air at the microphone to the air at the loudspeaker, of a host that echoes.

@@ -71,6 +71,22 @@ pub struct Latency {
     pub concealed_ms: f64,
     /// Sound thrown away to catch up.
     pub dropped_ms: f64,
+    /// How the host keeps up, where it says so.
+    pub host_frames: Option<HostFrames>,
+}
+
+/// How a host keeps up with real time. A frame is 80 ms of sound, and has to be done in less.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct HostFrames {
+    /// Half of the frames took no longer, in milliseconds.
+    pub p50_ms: f64,
+    /// 99 of 100 took no longer, in milliseconds.
+    pub p99_ms: f64,
+    /// Frames that wait.
+    pub backlog: u32,
+    /// What was said to the host and dropped, in milliseconds, because it was behind.
+    pub dropped_ms: f64,
 }
 
 /// A microphone or loudspeaker.

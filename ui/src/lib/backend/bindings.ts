@@ -146,6 +146,20 @@ export type Latency = {
   concealedMs: number,
   /** Sound thrown away to catch up. */
   droppedMs: number,
+  /** How the host keeps up, where it says so. */
+  hostFrames: HostFrames | null,
+};
+
+/** How a host keeps up with real time. A frame is 80 ms of sound, and has to be done in less. */
+export type HostFrames = {
+  /** Half of the frames took no longer, in milliseconds. */
+  p50Ms: number,
+  /** 99 of 100 took no longer, in milliseconds. */
+  p99Ms: number,
+  /** Frames that wait. */
+  backlog: number,
+  /** What was said to the host and dropped, in milliseconds, because it was behind. */
+  droppedMs: number,
 };
 
 /** A microphone or loudspeaker. */

@@ -155,6 +155,7 @@ const NO_LATENCY: Latency = {
   underruns: 0,
   concealedMs: 0,
   droppedMs: 0,
+  hostFrames: null,
 };
 
 export const LATENCY: Latency = {
@@ -171,6 +172,7 @@ export const LATENCY: Latency = {
   underruns: 1,
   concealedMs: 40,
   droppedMs: 0,
+  hostFrames: { p50Ms: 41.2, p99Ms: 63.5, backlog: 1, droppedMs: 0 },
 };
 
 const SENTENCES: Record<string, [what: string, next: string]> = {

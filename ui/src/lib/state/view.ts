@@ -104,6 +104,7 @@ export function emptyView(nowMs: number): View {
       underruns: 0,
       concealedMs: 0,
       droppedMs: 0,
+      hostFrames: null,
     },
     notices: [],
     echoTest: { state: "off", roundTripMs: null, problem: null },

@@ -1,4 +1,4 @@
-import type { Call, Latency, Stage } from "$lib/backend";
+import type { Call, HostFrames, Latency, Stage } from "$lib/backend";
 import { amount, milliseconds } from "./measure";
 
 export const STAGE_WORDS: Record<Stage, string> = {
@@ -8,6 +8,9 @@ export const STAGE_WORDS: Record<Stage, string> = {
   buffer: "buffer",
   speaker: "speaker",
 };
+
+/** What a frame of the model lasts. */
+const FRAME_MS = 80;
 
 /** Why a stage shows a dash. */
 export function unmeasured(call: Call): string {
@@ -19,6 +22,25 @@ export type Figure = { name: string; value: string; why: string };
 
 /** The figures behind the strip. */
 export function latencyFigures(latency: Latency): Figure[] {
+  return [...ownFigures(latency), ...hostFigures(latency.hostFrames)];
+}
+
+/** What a host says of itself; one that says nothing has no figures. */
+function hostFigures(frames: HostFrames | null): Figure[] {
+  if (frames === null) return [];
+  return [
+    {
+      name: "Host, a frame",
+      value: milliseconds(frames.p50Ms),
+      why: frames.p50Ms > FRAME_MS ? "Longer than the 80 ms that it lasts: the host is too slow." : "Half of them took no longer. It lasts 80 ms.",
+    },
+    { name: "Host, slow frames", value: milliseconds(frames.p99Ms), why: "99 of 100 took no longer." },
+    { name: "Host, waiting", value: amount(frames.backlog, "frame"), why: "Sound that the host has not come to." },
+    { name: "Host, skipped", value: milliseconds(frames.droppedMs), why: "What you said while the host was behind." },
+  ];
+}
+
+function ownFigures(latency: Latency): Figure[] {
   return [
     {
       name: "Buffer target",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Phase } from "$lib/backend";
+import type { Latency, Phase } from "$lib/backend";
 import { LATENCY, SCENES } from "$lib/backend/scenes";
 import { canStop } from "$lib/state/phase";
 import { brainFigures, brainSince, injectionSum } from "./brain";
@@ -63,6 +63,15 @@ describe("figures", () => {
   test("an underrun is counted, one of them too", () => {
     const value = (underruns: number) => latencyFigures({ ...LATENCY, underruns })[2]?.value;
     expect([value(0), value(1), value(2)]).toEqual(["0 times", "1 time", "2 times"]);
+  });
+
+  test("a host that tells its frame times is shown with them, and one that is too slow is called so", () => {
+    const frames = { p50Ms: 41, p99Ms: 63, backlog: 2, droppedMs: 160 };
+    const figures = (hostFrames: Latency["hostFrames"]) => latencyFigures({ ...LATENCY, hostFrames }).slice(5);
+    expect(figures(null)).toEqual([]);
+    expect(figures(frames).map(({ value }) => value)).toEqual(["41 ms", "63 ms", "2 frames", "160 ms"]);
+    expect(figures(frames)[0]?.why).not.toContain("too slow");
+    expect(figures({ ...frames, p50Ms: 116 })[0]?.why).toContain("too slow");
   });
 
   test("a dash says why", () => {

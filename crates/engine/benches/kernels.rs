@@ -1,0 +1,17 @@
+//! `cargo bench -p engine --bench kernels`: every set of instructions of this machine, one thread.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints")]
+
+fn main() {
+    let (fastest, figures) = engine::bench::kernels().unwrap();
+    println!("one thread reads {:.1} GB/s", fastest / 1e9);
+    println!("{:<10} {:<18} {:>7} {:>12}", "", "", "GB/s", "time/reading");
+    for figure in figures {
+        println!(
+            "{:<10} {:<18} {:>7.1} {:>12.2}",
+            figure.instructions,
+            figure.what,
+            figure.bandwidth / 1e9,
+            figure.ratio
+        );
+    }
+}
