@@ -168,7 +168,6 @@ fn assert_like(backend: Box<dyn Backend>, recording: &str, prompt: &Prompt) {
                 }
             }
         }
-        println!("conversation {conversation}: largest difference {worst:e}");
         assert!(worst < 1e-3, "{worst}");
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use client::{Client, Heard, http, sweep};
 use engine::serve::{About, Event, ModelSource, Server, ServerSettings, Session, SessionOptions, Source};
 use engine::tiny::{self, TinySettings};
-use engine::{DEFAULT_PERSONA, Error, Prompt, Sampling};
+use engine::{CpuOptions, DEFAULT_PERSONA, Error, Prompt, Sampling};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -171,6 +171,22 @@ fn a_model_that_nothing_describes_is_known_by_its_voices() {
     assert!(engine::load(folder.path()).unwrap().takes_roles());
     std::fs::remove_dir_all(folder.path().join("voices")).unwrap();
     assert!(!engine::load(folder.path()).unwrap().takes_roles());
+}
+
+/// A host can be told to remember less than the model was taught to.
+#[test]
+fn a_role_has_to_fit_into_what_the_host_remembers() {
+    let folder = folder();
+    let role = |context| {
+        let options = CpuOptions { context: Some(context), ..CpuOptions::default() };
+        let mut model = engine::load_with(folder.path(), options).unwrap();
+        model.role(None, None).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(role(500), Ok(()));
+    let sentence = role(60).unwrap_err();
+    assert!(sentence.contains("of at most 8 beside this voice"), "{sentence}");
+    let sentence = role(40).unwrap_err();
+    assert!(sentence.contains("37 frames of at most 30"), "{sentence}");
 }
 
 /// A model that takes as long to begin as it is told to.
