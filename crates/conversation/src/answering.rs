@@ -83,6 +83,11 @@ impl Answering {
         }
     }
 
+    /// Whether this is what the brain was asked last and has not answered to its end.
+    pub(crate) fn has(&self, ask: u64) -> bool {
+        self.under_way.as_ref().is_some_and(|turn| turn.ask == ask)
+    }
+
     /// The brain tells something of a turn.
     pub(crate) fn told(&mut self, ask: u64, what: &What, transcript: &mut Transcript, unix_ms: i64) {
         let Some(turn) = self.under_way.as_mut().filter(|turn| turn.ask == ask) else { return };

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     host::Host,
     link::{BridgeNews, LinkFigures, LinkReading},
-    machine::CallState,
+    machine::{CallState, SpokenReply},
     problem::Problem,
     transcript::ShownTurn,
 };
@@ -77,6 +77,8 @@ pub enum Command {
     Retry(u64),
     /// End the answer that is under way.
     CancelAnswer,
+    /// Let Moshi say no further of all replies that it says or is to say.
+    StopSpeaking,
     /// Decide about a call that the brain wants to make.
     Decide(Decision),
     /// Choose a device, or follow the system's default.
@@ -107,6 +109,8 @@ pub enum Event {
     HistorySetAside(SetAside),
     /// The brain tells something, of a turn of the person's or while it remembers one of Moshi's.
     Brain(Box<brain::Event>),
+    /// A reply on its way to Moshi's voice stands somewhere else.
+    Spoken(Box<SpokenReply>),
     /// The bridge that the call goes through tells something beside the call.
     Bridge(Box<BridgeNews>),
     /// A conversation was deleted, or could not be.

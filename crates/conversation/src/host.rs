@@ -51,7 +51,29 @@ impl Host {
         voice: &str,
         handshake_limit: Duration,
     ) -> Result<Self, Problem> {
-        let query = wire::ChatQuery::new(persona, voice).map_err(|e| Problem::address(&e))?;
+        Self::asking(address, wire::ChatQuery::new(persona, voice), handshake_limit)
+    }
+
+    /// The same, asked also to say the replies that it is given, if it is a host of ours.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn speaking(
+        address: &str,
+        persona: &str,
+        voice: &str,
+        handshake_limit: Duration,
+    ) -> Result<Self, Problem> {
+        let query = wire::ChatQuery::new(persona, voice).map(wire::ChatQuery::speaking);
+        Self::asking(address, query, handshake_limit)
+    }
+
+    fn asking(
+        address: &str,
+        query: Result<wire::ChatQuery, wire::ChatUrlError>,
+        handshake_limit: Duration,
+    ) -> Result<Self, Problem> {
+        let query = query.map_err(|e| Problem::address(&e))?;
         let url = wire::chat_url(address, &query).map_err(|e| Problem::address(&e))?;
         let host = url.host_str().unwrap_or_default();
         let shown = match url.port() {

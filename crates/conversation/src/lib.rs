@@ -12,6 +12,7 @@ mod link;
 pub mod machine;
 pub mod problem;
 mod remembering;
+mod speakable;
 mod task;
 mod transcript;
 
@@ -19,7 +20,7 @@ pub use door::{Behind, Door, Finding, Found, NoWay};
 pub use handle::{Command, Event, Figures, Handle, Options, SoundSource, Thinker};
 pub use host::{Host, Way};
 pub use link::{BridgeNews, LinkFigures, LinkReading};
-pub use machine::{CallState, Phase};
+pub use machine::{CallState, Phase, ReplyState, SpokenReply};
 pub use problem::{Action, Problem};
 pub use task::{Conversation, unix_ms};
 pub use transcript::ShownTurn;

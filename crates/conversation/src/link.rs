@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
-use wire::{Frame, HostMetadata, Utf8Stream, close};
+use wire::{Frame, HostMetadata, SpeechWish, Utf8Stream, close};
 
 use self::{allowance::Allowance, figures::Measure, voice::Voice};
 pub use self::{
@@ -61,6 +61,8 @@ pub(crate) struct Setup {
     pub(crate) mic: mpsc::Receiver<MicFrame>,
     pub(crate) speaker: Option<Speaker>,
     pub(crate) events: mpsc::Sender<LinkEvent>,
+    /// What goes to a host that says texts, after its handshake.
+    pub(crate) to_say: mpsc::Receiver<ToSay>,
     /// Turns true when the link shall end with a close frame.
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) figures: Arc<LinkFigures>,
@@ -68,9 +70,18 @@ pub(crate) struct Setup {
     pub(crate) epoch: Instant,
 }
 
+/// What a host that says texts is told.
+#[derive(Debug)]
+pub(crate) enum ToSay {
+    /// To say this, behind what it was told before.
+    Text(String),
+    /// To say no further.
+    Cut,
+}
+
 /// Runs a link to a Moshi server to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
 pub(crate) async fn run(url: Url, access: Access, setup: Setup) {
-    let Setup { mic, speaker, events, mut stop, figures, epoch } = setup;
+    let Setup { mic, speaker, events, to_say, mut stop, figures, epoch } = setup;
     let mut voice = Voice::new(mic, epoch);
     let connected = tokio::select! {
         connected = connect::connect(&url, &access) => connected,
@@ -85,6 +96,7 @@ pub(crate) async fn run(url: Url, access: Access, setup: Setup) {
                 voice,
                 speaker,
                 events: events.clone(),
+                to_say,
                 writer: None,
                 reader: None,
                 text: Utf8Stream::new(),
@@ -123,6 +135,7 @@ struct Link {
     voice: Voice,
     speaker: Option<Speaker>,
     events: mpsc::Sender<LinkEvent>,
+    to_say: mpsc::Receiver<ToSay>,
     /// There since the handshake.
     writer: Option<StreamWriter>,
     reader: Option<StreamReader>,
@@ -151,6 +164,7 @@ impl Link {
             let step = tokio::select! {
                 biased;
                 message = self.socket.next() => self.receive(message).await,
+                Some(to_say) = self.to_say.recv(), if self.writer.is_some() => self.pass_on(to_say).await,
                 frame = self.voice.next() => self.send_frame(&frame).await,
                 _ = ping.tick(), if self.writer.is_some() => self.ping().await,
             };
@@ -302,6 +316,14 @@ impl Link {
                 self.measure.unplayed(self.pcm.len());
             }
         }
+    }
+
+    async fn pass_on(&mut self, to_say: ToSay) -> Result<(), LinkError> {
+        let frame = match to_say {
+            ToSay::Text(text) => Frame::Text(text.into()),
+            ToSay::Cut => Frame::Metadata(SpeechWish::Cut.to_json().into()),
+        };
+        self.send(Message::Binary(frame.encode())).await
     }
 
     async fn send_frame(&mut self, frame: &MicFrame) -> Result<(), LinkError> {

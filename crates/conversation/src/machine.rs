@@ -10,10 +10,13 @@ use store::{Conversation, Delivery};
 use wire::HostMetadata;
 
 mod call;
+mod speaking;
 mod words;
 
+pub use self::speaking::{ReplyState, SpokenReply};
 use self::{
     call::{Call, Stage},
+    speaking::Speaking,
     words::{ended_before_it_began, ends_at_once, gone, no_handshake},
 };
 pub use crate::answering::Ask;
@@ -86,6 +89,8 @@ pub enum Input {
     CancelAnswer,
     /// The person has decided about a call of the brain's.
     Decided(Decision),
+    /// The person does not want to hear the replies any further that Moshi says or is to say.
+    StopSpeaking,
     /// The link with this number reports. What links of the past say is not listened to.
     Link(u64, LinkEvent),
     /// The last [`Effect::Store`] is done.
@@ -107,6 +112,12 @@ pub enum Effect {
     Connect(u64, Host),
     /// Close the link with this number, with a close frame.
     Disconnect(u64),
+    /// Have the host of this link say this text, behind those that it was given before.
+    Say(u64, String),
+    /// Have it say no further of all that it was given.
+    StopSaying(u64),
+    /// A reply on its way to Moshi's voice stands somewhere else.
+    Spoken(Box<SpokenReply>),
     /// Write these turns, and answer with [`Input::Stored`].
     Store(Conversation, Vec<store::Turn>),
     /// Show these turns.
@@ -173,6 +184,8 @@ pub struct CallState {
     pub problem: Option<Problem>,
     /// Whether the microphone is muted.
     pub muted: bool,
+    /// Whether Moshi says the brain's replies, while it hears and speaks.
+    pub speaks: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -189,6 +202,7 @@ pub struct Machine {
     state: State,
     transcript: Transcript,
     answering: Answering,
+    speaking: Speaking,
     has_brain: bool,
     /// Conversations that were left before all of their turns were on disk.
     past: Vec<Transcript>,
@@ -209,6 +223,7 @@ impl Machine {
             state: State::Idle,
             transcript: Transcript::new(conversation, turns),
             answering: Answering::default(),
+            speaking: Speaking::default(),
             has_brain: false,
             past: Vec::new(),
             links: 0,
@@ -248,6 +263,12 @@ impl Machine {
             Input::Forget(id, next) => self.forget(id, next, &mut effects),
             Input::Brain(is_there) => self.has_brain = is_there,
             Input::Told(ask, what) => {
+                if let What::Reply(reply) = &*what
+                    && self.answering.has(ask)
+                    && let Some(link) = self.link_that_speaks()
+                {
+                    self.speaking.reply(reply, link, &mut effects);
+                }
                 self.answering.told(ask, &what, &mut self.transcript, now.unix_ms);
             }
             Input::Silent(ask) => self.answering.silent(ask, &mut self.transcript),
@@ -259,6 +280,11 @@ impl Machine {
             }
             Input::CancelAnswer => self.answering.cancel(&mut effects),
             Input::Decided(decision) => self.answering.decide(decision, &mut effects),
+            Input::StopSpeaking => {
+                if let Some(link) = self.link_that_speaks() {
+                    self.speaking.stop(link, &mut effects);
+                }
+            }
             Input::Link(link, event) => self.link(link, event, now, &mut effects),
             Input::Stored(result) => {
                 let ok = result.is_ok();
@@ -322,6 +348,7 @@ impl Machine {
             }
         };
         self.links += 1;
+        self.speaking.connects();
         self.shown_host.clone_from(&host.shown);
         effects.push(Effect::OpenSound);
         effects.push(Effect::Mute(self.muted));
@@ -348,6 +375,7 @@ impl Machine {
                 }
                 effects.push(Effect::CloseSound);
                 self.transcript.close();
+                self.speaking.ends(effects);
             }
             State::TypingOnly(_) | State::Failed(_) => {}
         }
@@ -360,6 +388,7 @@ impl Machine {
         if text.trim().is_empty() {
             return;
         }
+        self.speaking.typed();
         if let Some(decision) = self.answering.decided(text) {
             self.transcript.typed(text, now.unix_ms, Some(Delivery::Delivered));
             self.answering.decide(decision, effects);
@@ -405,6 +434,14 @@ impl Machine {
         effects.push(Effect::Delete(id));
     }
 
+    /// The link that is open, where its host says the texts that it is given.
+    fn link_that_speaks(&self) -> Option<u64> {
+        match &self.state {
+            State::Call(call) if call.speaks() => Some(call.link),
+            _ => None,
+        }
+    }
+
     fn link(&mut self, link: u64, event: LinkEvent, now: Moment, effects: &mut Vec<Effect>) {
         let State::Call(call) = &mut self.state else { return };
         if call.link != link || matches!(call.stage, Stage::Waiting { .. }) {
@@ -417,12 +454,23 @@ impl Machine {
                     call.stage = Stage::WarmingUp { since: now.mono };
                 }
             }
-            LinkEvent::Metadata(metadata) => call.learn(*metadata),
+            LinkEvent::Metadata(mut metadata) => {
+                let news = metadata.speech.take();
+                call.learn(*metadata);
+                if let Some(news) = news {
+                    if self.speaking.begins(&news) {
+                        self.transcript.close();
+                    }
+                    self.speaking.told(news, effects);
+                }
+            }
             LinkEvent::Handshake => {
                 call.stage = Stage::Live { since: now.mono };
                 call.was_live = true;
                 call.error = None;
             }
+            // The reply that it is part of is a turn already.
+            LinkEvent::Text(_) if self.speaking.says() => {}
             LinkEvent::Text(piece) => self.transcript.moshi_said(&piece, now.mono, now.unix_ms),
             LinkEvent::Ended(error) => self.ended(error, now, effects),
         }
@@ -431,6 +479,7 @@ impl Machine {
     /// The current link is over by itself.
     fn ended(&mut self, error: LinkError, now: Moment, effects: &mut Vec<Effect>) {
         self.transcript.close();
+        self.speaking.ends(effects);
         let State::Call(call) = &mut self.state else { return };
         let host = call.host.shown.clone();
         if let Stage::Live { since } = call.stage {
@@ -493,6 +542,7 @@ impl Machine {
                 call.attempt += 1;
                 call.stage = Stage::Connecting;
                 call.metadata = HostMetadata::default();
+                self.speaking.connects();
                 effects.push(Effect::Connect(call.link, call.host.clone()));
             }
             Stage::Connecting | Stage::WarmingUp { .. } | Stage::Waiting { .. } => {}
@@ -523,6 +573,7 @@ impl Machine {
             model: None,
             problem: None,
             muted: self.muted,
+            speaks: self.link_that_speaks().is_some(),
         };
         match &self.state {
             State::Idle => {}

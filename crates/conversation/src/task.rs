@@ -23,7 +23,7 @@ use crate::{
     door::{Found, NoWay},
     handle::{Command, Event, Handle, Options, Shared, SoundSource, Thinker, locked},
     history_writer::{HistoryWriter, Written},
-    link::BridgeNews,
+    link::{BridgeNews, ToSay},
     machine::{Ask, Effect, Input, LinkEvent, Machine, Moment},
     problem::{LinkError, Problem},
     remembering::Remembering,
@@ -36,6 +36,8 @@ const COMMANDS: usize = 64;
 const INPUTS: usize = 256;
 /// Frames of the microphone that wait for the link: half a second. What does not fit is lost, and counted.
 const MIC_FRAMES: usize = 25;
+/// Texts, and wishes to end them, that wait for the link: more than the machine has on their way.
+const TO_SAY: usize = 4 * wire::MOST_SPEECHES;
 /// The name under which a bridge remembers the person where nobody else answers.
 const SOMEBODY: &str = "voice_user";
 /// How long the end may take: a close frame, and the last turns to disk.
@@ -52,7 +54,7 @@ pub struct Conversation {
     /// Sounds that are being closed.
     closing: Vec<JoinHandle<()>>,
     history: HistoryWriter,
-    links: HashMap<u64, (watch::Sender<bool>, JoinHandle<()>)>,
+    links: HashMap<u64, OpenLink>,
     inputs: mpsc::Sender<Happening>,
     events: mpsc::Sender<Event>,
     shared: Arc<Shared>,
@@ -65,6 +67,14 @@ pub struct Conversation {
     asked: Option<Asked>,
     /// Moshi's words on their way to the brain.
     to_remember: Remembering,
+}
+
+/// A link, or the search for the way to its host.
+struct OpenLink {
+    stop: watch::Sender<bool>,
+    /// There for a Moshi server.
+    to_say: Option<mpsc::Sender<ToSay>>,
+    task: JoinHandle<()>,
 }
 
 /// Something that was asked of the brain.
@@ -188,7 +198,7 @@ impl Conversation {
 
     /// Waits until the links have said goodbye, sound is closed, and everything is on disk that the disk takes.
     async fn settle(&mut self, happenings: &mut mpsc::Receiver<Happening>) {
-        let links = std::mem::take(&mut self.links).into_values().map(|(_, task)| task);
+        let links = std::mem::take(&mut self.links).into_values().map(|link| link.task);
         let tasks: Vec<_> = links.chain(std::mem::take(&mut self.closing)).collect();
         let ended = async {
             for task in tasks {
@@ -250,6 +260,7 @@ impl Conversation {
             }
             Command::Retry(number) => Input::Retry(number),
             Command::CancelAnswer => Input::CancelAnswer,
+            Command::StopSpeaking => Input::StopSpeaking,
             Command::Decide(decision) => Input::Decided(decision),
             Command::Choose(direction, device) => {
                 match direction {
@@ -341,10 +352,13 @@ impl Conversation {
                 Effect::Connect(link, host) => self.connect(link, host, None).await,
                 Effect::Disconnect(link) => {
                     self.through.take_if(|through| through.link == link);
-                    if let Some((stop, _)) = self.links.get(&link) {
-                        let _ = stop.send(true);
+                    if let Some(link) = self.links.get(&link) {
+                        let _ = link.stop.send(true);
                     }
                 }
+                Effect::Say(link, text) => self.to_host(link, ToSay::Text(text)),
+                Effect::StopSaying(link) => self.to_host(link, ToSay::Cut),
+                Effect::Spoken(reply) => self.tell(Event::Spoken(reply)).await,
                 Effect::Store(conversation, turns) => {
                     let inputs = self.inputs.clone();
                     self.history.put(conversation, turns, move |written| {
@@ -382,6 +396,14 @@ impl Conversation {
         if bridge_answers != self.bridge_answers {
             self.bridge_answers = bridge_answers;
             self.tell(Event::Bridge(Box::new(BridgeNews::Answers(bridge_answers)))).await;
+        }
+    }
+
+    fn to_host(&self, link: u64, to_say: ToSay) {
+        let to_host = self.links.get(&link).and_then(|link| link.to_say.as_ref());
+        // There is room for all that the machine has on its way; a link that is over has told so, or will.
+        if to_host.is_none_or(|to_host| to_host.try_send(to_say).is_err()) {
+            tracing::warn!(link, "nothing takes what is to be said");
         }
     }
 

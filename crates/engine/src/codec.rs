@@ -7,7 +7,7 @@ use moshi::StreamTensor;
 use moshi::mimi::{Config, Mimi};
 
 use crate::tensors::FileTensors;
-use crate::{Error, candle_weights, mimi_config};
+use crate::{Error, LmConfig, candle_weights, mimi_config};
 
 /// Samples in one frame: 80 ms at 24 kHz.
 pub const FRAME: usize = wire::MODEL_FRAME;
@@ -36,17 +36,34 @@ pub fn load_codec(
     config: Option<&Path>,
     codebooks: usize,
 ) -> Result<(Encoder, Decoder), Error> {
-    let config = match config {
-        None => mimi_config::published(codebooks),
-        Some(path) => {
-            let json = std::fs::read(path).map_err(|source| match source.kind() {
-                std::io::ErrorKind::NotFound => Error::MissingFile { path: path.into() },
-                _ => Error::File { path: path.into(), source },
-            })?;
-            mimi_config::parse(&json, path, codebooks)?
-        }
-    };
-    load(weights, config)
+    load(weights, shape(config, codebooks)?)
+}
+
+/// As [`load_codec`], as the model that `lm` describes uses it.
+///
+/// # Errors
+/// As [`load_codec`].
+pub fn load_codec_for(
+    lm: &LmConfig,
+    weights: &Path,
+    config: Option<&Path>,
+) -> Result<(Encoder, Decoder), Error> {
+    let mut shape = shape(config, lm.generated_codebooks())?;
+    if lm.personaplex {
+        // Its ring of keys has the same flaw as that of its language model: once it is full, the oldest is not seen.
+        shape.transformer.context = shape.transformer.context.saturating_sub(1).max(1);
+        shape.transformer.max_seq_len = shape.transformer.context;
+    }
+    load(weights, shape)
+}
+
+fn shape(config: Option<&Path>, codebooks: usize) -> Result<Config, Error> {
+    let Some(path) = config else { return Ok(mimi_config::published(codebooks)) };
+    let json = std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::MissingFile { path: path.into() },
+        _ => Error::File { path: path.into(), source },
+    })?;
+    mimi_config::parse(&json, path, codebooks)
 }
 
 fn load(weights: &Path, config: Config) -> Result<(Encoder, Decoder), Error> {

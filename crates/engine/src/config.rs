@@ -8,7 +8,7 @@ use moshi::NormType;
 use moshi::transformer::{Config as Transformer, PositionalEmbedding};
 use serde::Deserialize;
 
-use crate::{Error, Sampling, TokenSampling};
+use crate::{Error, Sampling, TokenSampling, personaplex};
 
 /// The largest extent that any dimension may have. Those of the 7B model are below 40,000.
 const MAX_EXTENT: usize = 1 << 20;
@@ -17,6 +17,7 @@ const MAX_EXTENT: usize = 1 << 20;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 struct Keys {
+    model_type: Option<String>,
     dim: usize,
     text_card: usize,
     text_card_out: Option<usize>,
@@ -72,6 +73,7 @@ struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         Self {
+            model_type: None,
             dim: 4096,
             text_card: 32_000,
             text_card_out: None,
@@ -159,6 +161,9 @@ pub struct LmConfig {
     pub extra_heads: Option<(usize, usize)>,
     /// How tokens are picked unless somebody asks for something else.
     pub sampling: Sampling,
+    /// Whether it is one of PersonaPlex, which takes a role and a voice, and hears each code a step later. What is
+    /// different in its shape is so in this description already.
+    pub personaplex: bool,
 }
 
 /// The transformer over the codebooks of one step; its slices are steps with weights of their own.
@@ -206,7 +211,13 @@ impl LmConfig {
             mimi_config: keys.mimi_config_name.clone(),
             tokenizer: keys.tokenizer_name.clone(),
         };
-        Ok((Reader { path }.config(keys)?, names))
+        let declared = personaplex::is_declared(keys.model_type.as_deref(), keys.n_q, keys.dep_q);
+        let reader = Reader { path };
+        let mut config = reader.config(keys)?;
+        if declared {
+            config = config.into_personaplex().map_err(|reason| reader.wrong(reason))?;
+        }
+        Ok((config, names))
     }
 
     /// Whether it has the shape of Moshi 7B, where nearly all of a frame's time goes.
@@ -311,6 +322,7 @@ impl Reader<'_> {
             end_of_padding: keys.existing_text_end_padding_id,
             extra_heads,
             sampling: self.sampling(keys.lm_gen_config)?,
+            personaplex: false,
         })
     }
 

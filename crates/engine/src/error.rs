@@ -86,6 +86,23 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A voice that can not be used. Holds no path, so that a caller may read it.
+    #[error("The voice {name:?} can not be used: {reason}. Choose another voice.")]
+    Voice {
+        /// Its file's name, or what was asked for.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A persona that can not be used. Holds no path, so that a caller may read it.
+    #[error("The persona can not be used: {reason}.")]
+    Persona {
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Nobody waits for the conversation any more that was about to begin.
+    #[error("Nobody waits for the conversation any more.")]
+    GivenUp,
     /// Input that the model can not take.
     #[error("The model was given {what}.")]
     Input {
@@ -139,6 +156,9 @@ impl Error {
             Self::TensorShape { .. } => "engine.tensor_shape",
             Self::TensorType { .. } => "engine.tensor_type",
             Self::Exists { .. } => "engine.exists",
+            Self::Voice { .. } => "engine.voice",
+            Self::Persona { .. } => "engine.persona",
+            Self::GivenUp => "engine.given_up",
             Self::Input { .. } => "engine.input",
             Self::Weights(error) => error.code(),
             Self::NotFinite => "engine.not_finite",

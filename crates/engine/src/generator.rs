@@ -3,7 +3,7 @@
 //! The semantics are those of `LMGen` in Kyutai's Python code (`moshi/models/lm.py`), without its limits: streams
 //! are late by their delays, everything begins with start tokens, and it goes on for as long as it is asked to.
 
-use crate::{Backend, Error, Input, LmConfig, Request, Sampling, TextRule};
+use crate::{Backend, Error, Input, LmConfig, Prompt, Request, Sampling, TextRule, TokenRing, personaplex};
 
 /// A token that is not there yet.
 const NOTHING: u32 = u32::MAX;
@@ -26,7 +26,11 @@ pub struct Generator {
     columns: Vec<Vec<u32>>,
     /// Steps that were taken.
     steps: u64,
+    /// The text token of the last of them.
+    text: u32,
     max_delay: usize,
+    /// Of PersonaPlex, which has another order of things.
+    ring: Option<TokenRing>,
 }
 
 impl Generator {
@@ -37,7 +41,8 @@ impl Generator {
         let config = backend.config();
         let max_delay = config.delays.iter().copied().max().unwrap_or(0);
         let columns = vec![vec![NOTHING; config.streams()]; max_delay + 2];
-        Self { sampling: config.sampling, columns, steps: 0, max_delay, backend }
+        let ring = personaplex::ring(config);
+        Self { sampling: config.sampling, columns, steps: 0, text: NOTHING, max_delay, ring, backend }
     }
 
     /// What the model looks like.
@@ -53,13 +58,44 @@ impl Generator {
         for column in &mut self.columns {
             column.fill(NOTHING);
         }
+        self.ring.iter_mut().for_each(TokenRing::reset);
         self.steps = 0;
+    }
+
+    /// Takes a model of PersonaPlex that was [`reset`](Self::reset) through what it is to know before a conversation.
+    /// `go_on` is asked from time to time whether that is still wanted. Returns whether all of it was gone through;
+    /// if not, the generator has to be reset.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a token outside of its vocabulary, and for a model that takes no prompt.
+    pub fn prefill(&mut self, prompt: &Prompt, go_on: impl FnMut() -> bool) -> Result<bool, Error> {
+        let Some(ring) = &mut self.ring else {
+            return Err(Error::Input { what: "a role and a voice, which it does not take".into() });
+        };
+        ring.prefill(self.backend.as_mut(), prompt, go_on)
+    }
+
+    /// The last tokens of all streams, of a model of PersonaPlex.
+    #[must_use]
+    pub fn ring(&self) -> Option<&TokenRing> {
+        self.ring.as_ref()
     }
 
     /// Steps that were taken since the start.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The text token of the last step, which [`Said`] holds as many steps later as the streams are late.
+    #[must_use]
+    pub fn text(&self) -> Option<u32> {
+        (self.steps > 0).then_some(self.text)
+    }
+
+    /// Steps before the first one whose texts are still to come with [`Said`]: those at the end of a prompt.
+    pub(crate) fn late(&self) -> usize {
+        self.ring.as_ref().map_or(0, TokenRing::late)
     }
 
     /// Takes one step of 80 ms: hears one code for each codebook of the other speaker, and says something, but for
@@ -73,6 +109,12 @@ impl Generator {
         let (generated, expected) = (config.generated_codebooks(), config.heard_codebooks());
         if heard.len() != expected {
             return Err(Error::Input { what: format!("{} codes instead of {expected}", heard.len()) });
+        }
+        if let Some(ring) = &mut self.ring {
+            let said = ring.step(self.backend.as_mut(), self.sampling, heard, text)?;
+            self.steps += 1;
+            self.text = ring.last_text().unwrap_or(NOTHING);
+            return Ok(said);
         }
         for (stream, &code) in (1 + generated..).zip(heard) {
             let delay = config.delays.get(stream).copied().unwrap_or(0);
@@ -91,6 +133,7 @@ impl Generator {
         let picked = self.backend.step(&Request { text, ..Request::free(input, self.sampling) })?;
         let next = self.steps + 1;
         *cell(&mut self.columns, next, 0)? = picked.text;
+        self.text = picked.text;
         for (stream, &code) in (1..).zip(&picked.audio) {
             *cell(&mut self.columns, next, stream)? = code;
         }

@@ -3,7 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Tokenizer, codec};
+use crate::{
+    Backend, Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Prompt, Sampling,
+    Tokenizer, Voices, codec, personaplex,
+};
 
 /// Name of the model description.
 pub const CONFIG: &str = "config.json";
@@ -25,6 +28,7 @@ pub struct Model {
     pub(crate) decoder: Decoder,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) name: String,
+    pub(crate) voices: Voices,
 }
 
 /// What can be told of a model before it is loaded.
@@ -53,12 +57,11 @@ pub fn load(path: &Path) -> Result<Model, Error> {
 /// As for [`load`].
 pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
     let Described { folder, description, config, files } = Described::find(path)?;
-    let generated = config.generated_codebooks();
     tracing::info!(file = %files.moshi.display(), "loading the language model");
     let size = config.codebook_size;
     let lm = Cpu::load(&files.moshi, config, options)?;
     tracing::info!(file = %files.mimi.display(), "loading the codec");
-    let (encoder, decoder) = codec::load_codec(&files.mimi, files.mimi_config.as_deref(), generated)?;
+    let (encoder, decoder) = codec::load_codec_for(lm.config(), &files.mimi, files.mimi_config.as_deref())?;
     if decoder.codebook_size() != size {
         let reason = format!(
             "the codec has {} entries in a codebook, the language model {}",
@@ -76,6 +79,7 @@ pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
         decoder,
         tokenizer,
         name: name.unwrap_or_default(),
+        voices: Voices::of_model(folder),
     })
 }
 
@@ -95,6 +99,11 @@ pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
     Ok(Outline { full_size: config.is_full_size(), memory_bytes })
 }
 
+/// Whether weights have this tensor.
+fn has_tensor(weights: &Path, tensor: &str) -> bool {
+    weights::File::open(weights).is_ok_and(|file| file.info(tensor).is_some())
+}
+
 /// A model as it is described, before its weights are looked at.
 pub(crate) struct Described<'a> {
     folder: &'a Path,
@@ -111,14 +120,18 @@ impl<'a> Described<'a> {
             return Err(Error::MissingFile { path: path.into() });
         }
         let description = folder.join(CONFIG);
-        let (config, names) = match std::fs::read(&description) {
-            Ok(json) => LmConfig::parse(&json, &description)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                LmConfig::parse(b"{}", &description)?
-            }
+        let json = match std::fs::read(&description) {
+            Ok(json) => json,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => b"{}".into(),
             Err(source) => return Err(Error::File { path: description, source }),
         };
+        let (mut config, names) = LmConfig::parse(&json, &description)?;
         let files = Files::find(folder, path.is_file().then_some(path), names, &description)?;
+        if !config.personaplex && personaplex::look(folder, &json, |tensor| has_tensor(&files.moshi, tensor))
+        {
+            let wrong = |reason| Error::Config { path: description.clone(), reason };
+            config = config.into_personaplex().map_err(wrong)?;
+        }
         let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
         if generated == 0 || generated != heard {
             let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
@@ -143,6 +156,21 @@ impl Model {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Forgets a conversation, for the next one.
+    pub fn reset(&mut self, sampling: Sampling, seed: u64) {
+        self.encoder.reset();
+        self.generator.reset(sampling, seed);
+        self.decoder.reset();
+    }
+
+    /// Takes a model that was [`reset`](Self::reset) into a role, as [`Generator::prefill`] does.
+    ///
+    /// # Errors
+    /// As [`Generator::prefill`].
+    pub fn prefill(&mut self, prompt: &Prompt, go_on: impl FnMut() -> bool) -> Result<bool, Error> {
+        self.generator.prefill(prompt, go_on)
     }
 
     /// What its tokens mean.

@@ -1,18 +1,19 @@
 //! A conversation with the model, on three threads: sound into codes, codes through the language model, codes into
 //! sound. A frame costs as much as the slowest of them rather than the sum.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use wire::FrameTiming;
+use wire::{FrameTiming, SpeechNews};
 
 use crate::codec::FRAME;
 use crate::queue::Queue;
 use crate::timing::FrameTimes;
-use crate::{Decoder, Encoder, Error, Generator, Model, Sampling, TextRule};
+use crate::{Decoder, Encoder, Error, Generator, Model, Sampling, Speech, Unspeakable};
 
 /// Frames of input that may wait: one second. Whoever falls further behind skips what is oldest, as an answer to
 /// something old is worth less than one that comes in time.
@@ -30,6 +31,8 @@ pub enum Output {
         pcm: Vec<f32>,
         /// The text token of the frame.
         text: u32,
+        /// What is true of the texts that are to be said from this frame on.
+        speech: Vec<SpeechNews>,
         /// What the frame cost: how long the slowest of the three threads had it.
         cost: Duration,
     },
@@ -57,19 +60,25 @@ struct Threads {
 struct Rest {
     tokenizer: Arc<crate::Tokenizer>,
     name: String,
+    voices: crate::Voices,
 }
 
 #[derive(Debug)]
 struct Shared {
     heard: Queue<Box<[f32; FRAME]>>,
     codes: Queue<(Vec<u32>, Duration)>,
-    said: Queue<(crate::Said, Duration)>,
+    said: Queue<(crate::Said, Vec<SpeechNews>, Duration)>,
+    speech: Mutex<Speech>,
     dropped: AtomicU64,
     times: Mutex<FrameTimes>,
     failure: Mutex<Option<Error>>,
 }
 
 impl Shared {
+    fn speech(&self) -> MutexGuard<'_, Speech> {
+        self.speech.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn close(&self) {
         self.heard.close();
         self.codes.close();
@@ -99,28 +108,37 @@ impl Pipeline {
     /// # Errors
     /// [`Error::Thread`] where the system has no threads left. The model is lost then.
     pub fn start(
-        model: Model,
+        mut model: Model,
         sampling: Sampling,
         seed: u64,
         output: impl FnMut(Output) -> bool + Send + 'static,
     ) -> Result<Self, Error> {
-        let Model { mut encoder, mut generator, mut decoder, tokenizer, name } = model;
-        encoder.reset();
-        generator.reset(sampling, seed);
-        decoder.reset();
+        model.reset(sampling, seed);
+        Self::go_on(model, output)
+    }
+
+    /// As [`start`](Self::start), from where the model is: behind its prompt.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn go_on(model: Model, output: impl FnMut(Output) -> bool + Send + 'static) -> Result<Self, Error> {
+        let Model { encoder, generator, decoder, tokenizer, name, voices } = model;
+        // As Kyutai's server does, but not NVIDIA's.
+        let begins_anew = !generator.config().personaplex;
         let shared = Arc::new(Shared {
             heard: Queue::new(INPUT),
             codes: Queue::new(BETWEEN),
             said: Queue::new(BETWEEN),
+            speech: Mutex::new(Speech::new(generator.config())),
             dropped: AtomicU64::new(0),
             times: Mutex::default(),
             failure: Mutex::default(),
         });
-        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, shared))?;
+        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, shared, begins_anew))?;
         let generator = spawn("model", &shared, move |shared| generate(generator, shared))?;
         let decoder = spawn("decoder", &shared, move |shared| decode(decoder, shared, output))?;
         let threads = Some(Threads { encoder, generator, decoder });
-        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name }) })
+        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name, voices }) })
     }
 
     /// Gives the conversation one frame of what somebody says. Never waits: where the model is a second behind, the
@@ -129,6 +147,23 @@ impl Pipeline {
         if self.shared.heard.push_or_drop_oldest(Box::new(*frame)) {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Has Moshi say this text, in UTF-8, behind those that it is to say already. Tells which one it is, counted from 1,
+    /// and that it waits or why it is refused; what becomes of it comes with [`Output::Frame`].
+    pub fn speak(&self, text: &[u8]) -> SpeechNews {
+        let full = self.shared.speech().is_full();
+        let words = match &self.rest {
+            _ if full => Err(Unspeakable::Full),
+            Some(rest) => rest.tokenizer.encode_bytes(text),
+            None => Err(Unspeakable::Unable),
+        };
+        self.shared.speech().add(words)
+    }
+
+    /// Has Moshi say no further, from its next step on, of all texts that came so far.
+    pub fn cut(&self) {
+        self.shared.speech().cut();
     }
 
     /// How the conversation keeps up with real time.
@@ -157,13 +192,14 @@ impl Pipeline {
         self.shared.close();
         let Threads { encoder, generator, decoder } = self.threads.take()?;
         let (encoder, generator, decoder) = (encoder.join(), generator.join(), decoder.join());
-        let Rest { tokenizer, name } = self.rest.take()?;
+        let Rest { tokenizer, name, voices } = self.rest.take()?;
         Some(Model {
             encoder: encoder.ok()?,
             generator: generator.ok()?,
             decoder: decoder.ok()?,
             tokenizer,
             name,
+            voices,
         })
     }
 }
@@ -187,15 +223,14 @@ fn spawn<T: Send + 'static>(
     })
 }
 
-fn encode(mut encoder: Encoder, shared: &Shared) -> Encoder {
+/// `begins_anew` is whether the codec does so behind the first frame, whose codes are used all the same.
+fn encode(mut encoder: Encoder, shared: &Shared, begins_anew: bool) -> Encoder {
     shared.run("encoder", || {
-        let mut first = true;
+        let mut first = begins_anew;
         while let Some(frame) = shared.heard.pop() {
             let began = Instant::now();
             let codes = encoder.encode(frame.as_slice())?;
             if std::mem::take(&mut first) {
-                // As Kyutai's server does: the first frame is encoded, the codec begins anew, and the codes of that
-                // frame are used all the same.
                 encoder.reset();
             }
             if !shared.codes.push((codes, began.elapsed())) {
@@ -209,11 +244,17 @@ fn encode(mut encoder: Encoder, shared: &Shared) -> Encoder {
 
 fn generate(mut generator: Generator, shared: &Shared) -> Generator {
     shared.run("language model", || {
+        // What is told of steps whose sound is not complete yet.
+        let mut late = VecDeque::from(vec![Vec::new(); generator.late()]);
         while let Some((codes, slowest)) = shared.codes.pop() {
             let began = Instant::now();
-            let said = generator.step(&codes, TextRule::FREE)?;
+            let rule = shared.speech().rule();
+            let said = generator.step(&codes, rule)?;
+            late.push_back(generator.text().map(|text| shared.speech().took(text)).unwrap_or_default());
             let slowest = slowest.max(began.elapsed());
-            if said.is_some_and(|said| !shared.said.push((said, slowest))) {
+            let Some(said) = said else { continue };
+            let news = late.pop_front().unwrap_or_default();
+            if !shared.said.push((said, news, slowest)) {
                 break;
             }
         }
@@ -224,12 +265,12 @@ fn generate(mut generator: Generator, shared: &Shared) -> Generator {
 
 fn decode(mut decoder: Decoder, shared: &Shared, mut output: impl FnMut(Output) -> bool) -> Decoder {
     shared.run("decoder", || {
-        while let Some((said, slowest)) = shared.said.pop() {
+        while let Some((said, speech, slowest)) = shared.said.pop() {
             let began = Instant::now();
             let pcm = decoder.decode(&said.codes)?;
             let slowest = slowest.max(began.elapsed());
             shared.times.lock().unwrap_or_else(PoisonError::into_inner).add(slowest);
-            if !output(Output::Frame { pcm, text: said.text, cost: slowest }) {
+            if !output(Output::Frame { pcm, text: said.text, speech, cost: slowest }) {
                 break;
             }
         }

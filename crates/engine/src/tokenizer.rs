@@ -1,12 +1,20 @@
 //! The text tokenizer: a SentencePiece model, read and written.
 //!
 //! The file is one protocol buffer, `sentencepiece.ModelProto`; of it only the pieces are needed to say what a token
-//! means.
+//! means. To make tokens of a text it also takes how the model was trained and how it normalizes.
+
+mod bpe;
+mod charsmap;
+mod unigram;
+mod vocabulary;
+mod words;
 
 use std::path::Path;
 
 use prost::{Enumeration, Message};
 
+use self::words::Speller;
+pub use self::words::{Unspeakable, Word};
 use crate::Error;
 
 /// Largest file that is read, in bytes. That of Moshi has half a megabyte.
@@ -22,6 +30,8 @@ pub(crate) struct ModelProto {
     pub(crate) pieces: Vec<PieceProto>,
     #[prost(message, optional, tag = "2")]
     pub(crate) trainer_spec: Option<TrainerSpec>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) normalizer_spec: Option<NormalizerSpec>,
 }
 
 /// `sentencepiece.ModelProto.SentencePiece`.
@@ -38,10 +48,31 @@ pub(crate) struct PieceProto {
 /// `sentencepiece.TrainerSpec`, as far as it is used here.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct TrainerSpec {
+    #[prost(enumeration = "ModelType", optional, tag = "3")]
+    pub(crate) model_type: Option<i32>,
     #[prost(int32, optional, tag = "4")]
     pub(crate) vocab_size: Option<i32>,
+    #[prost(bool, optional, tag = "24")]
+    pub(crate) treat_whitespace_as_suffix: Option<bool>,
     #[prost(bool, optional, tag = "35")]
     pub(crate) byte_fallback: Option<bool>,
+}
+
+/// `sentencepiece.NormalizerSpec`, as far as it is used here.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct NormalizerSpec {
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) precompiled_charsmap: Option<Vec<u8>>,
+}
+
+/// `sentencepiece.TrainerSpec.ModelType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub(crate) enum ModelType {
+    Unigram = 1,
+    Bpe = 2,
+    Word = 3,
+    Char = 4,
 }
 
 /// `sentencepiece.ModelProto.SentencePiece.Type`.
@@ -61,6 +92,8 @@ pub(crate) enum Kind {
 pub struct Tokenizer {
     /// UTF-8 bytes of each token. A token may hold part of a character only.
     pieces: Vec<Box<[u8]>>,
+    /// Where the model is of a kind that can be written.
+    speller: Option<Speller>,
 }
 
 impl Tokenizer {
@@ -90,7 +123,31 @@ impl Tokenizer {
         if model.pieces.is_empty() {
             return Err("it is no SentencePiece model (it has no pieces)".into());
         }
-        Ok(Self { pieces: model.pieces.iter().map(meaning).collect() })
+        Ok(Self { pieces: model.pieces.iter().map(meaning).collect(), speller: Speller::of(&model) })
+    }
+
+    /// Whether texts can be made into tokens.
+    #[must_use]
+    pub fn encodes(&self) -> bool {
+        self.speller.is_some()
+    }
+
+    /// The words of a text and their tokens, as SentencePiece makes them word by word. A text that is too long costs
+    /// no more than a look at its length.
+    ///
+    /// # Errors
+    /// [`Unspeakable`], a sentence for whoever sent the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<Word>, Unspeakable> {
+        self.speller.as_ref().ok_or(Unspeakable::Unable)?.words(text)
+    }
+
+    /// The same of what somebody sent as UTF-8.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode), and [`Unspeakable::NotText`].
+    pub fn encode_bytes(&self, text: &[u8]) -> Result<Vec<Word>, Unspeakable> {
+        words::check_length(text)?;
+        self.encode(str::from_utf8(text).map_err(|_| Unspeakable::NotText)?)
     }
 
     /// Tokens that there are.
@@ -115,14 +172,15 @@ impl Tokenizer {
 fn meaning(proto: &PieceProto) -> Box<[u8]> {
     let piece = proto.piece();
     match proto.kind.map_or(Ok(Kind::Normal), Kind::try_from) {
-        Ok(Kind::Byte) => {
-            let digits = piece.strip_prefix("<0x").and_then(|piece| piece.strip_suffix('>'));
-            let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            byte.map(|byte| Box::from([byte])).unwrap_or_default()
-        }
+        Ok(Kind::Byte) => byte(piece).map(|byte| Box::from([byte])).unwrap_or_default(),
         Ok(Kind::Unknown | Kind::Control) => Box::default(),
         _ => piece.replace(SPACE, " ").into_bytes().into(),
     }
+}
+
+/// The byte that a piece like `<0xC3>` stands for.
+fn byte(piece: &str) -> Option<u8> {
+    u8::from_str_radix(piece.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
 
 /// Writes a `.model` file whose tokens are these pieces, a space in front written as one.
@@ -136,9 +194,12 @@ pub(crate) fn write_model<'a>(pieces: impl IntoIterator<Item = (&'a str, Kind)>)
             kind: Some(kind.into()),
         })
         .collect();
-    let trainer_spec =
-        Some(TrainerSpec { vocab_size: i32::try_from(pieces.len()).ok(), byte_fallback: Some(true) });
-    ModelProto { pieces, trainer_spec }.encode_to_vec()
+    let trainer_spec = Some(TrainerSpec {
+        vocab_size: i32::try_from(pieces.len()).ok(),
+        byte_fallback: Some(true),
+        ..TrainerSpec::default()
+    });
+    ModelProto { pieces, trainer_spec, normalizer_spec: None }.encode_to_vec()
 }
 
 #[cfg(test)]

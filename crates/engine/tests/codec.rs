@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Recording, config, difference, path};
-use engine::codec::{FRAME, load_codec};
+use engine::codec::{FRAME, load_codec, load_codec_for};
 use engine::{Cpu, CpuOptions, Generator, Sampling, TextRule};
 
 fn small(codebooks: usize, context: Option<usize>) -> (engine::Encoder, engine::Decoder) {
@@ -21,9 +21,16 @@ fn small(codebooks: usize, context: Option<usize>) -> (engine::Encoder, engine::
 /// Encodes and decodes frame by frame, as a conversation does.
 #[track_caller]
 fn assert_like(recording: &str, context: Option<usize>, codebooks: usize, codes: &str, pcm: &str) {
+    assert_says(small(codebooks, context), recording, codes, pcm);
+}
+
+#[track_caller]
+fn assert_says(codec: (engine::Encoder, engine::Decoder), recording: &str, codes: &str, pcm: &str) {
+    let (mut encoder, mut decoder) = codec;
+    // All of these recordings are of the same sound.
+    let input = Recording::open("mimi_small_io.safetensors").floats("input_pcm");
     let recording = Recording::open(recording);
-    let (mut encoder, mut decoder) = small(codebooks, context);
-    let (input, codes, pcm) = (recording.floats("input_pcm"), recording.codes(codes), recording.floats(pcm));
+    let (codes, pcm) = (recording.codes(codes), recording.floats(pcm));
     for conversation in 1..=2 {
         encoder.reset();
         decoder.reset();
@@ -48,6 +55,13 @@ fn all_codebooks_are_those_of_kyutais_code() {
 #[test]
 fn they_are_so_when_the_context_is_full() {
     assert_like("mimi_small_io.safetensors", None, 8, "codes_8", "decoded_pcm_8");
+}
+
+#[test]
+fn they_are_those_of_nvidias_code_when_the_context_is_full() {
+    let (weights, codec) = (path("mimi_small_weights.safetensors"), path("mimi_small_config.json"));
+    let codec = load_codec_for(&config("personaplex_config.json"), &weights, Some(&codec)).unwrap();
+    assert_says(codec, "mimi_small_io_personaplex.safetensors", "codes_8", "decoded_pcm_8");
 }
 
 #[test]

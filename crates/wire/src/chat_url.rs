@@ -21,17 +21,22 @@ const DEFAULT_VOICE: &str = "NATF2.pt";
 const DEFAULT_PERSONA: &str = "You are MYCA, a friendly and attentive voice assistant. You listen well, answer \
                                briefly, and say so when you do not know something.";
 const CHAT_PATH: &str = "/api/chat";
+/// Of the query: that texts of this client are to be said. Not to be had by writing it into an address, as whoever asks
+/// for it has to keep to the protocol.
+const SPEAK: &str = "speak";
 
-/// What a conversation asks of the host: who Moshi is to be, and in which voice. Neither is ever empty.
+/// What a conversation asks of the host: who Moshi is to be, in which voice, and whether it is to say texts that it is
+/// given. Neither of the first two is ever empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatQuery {
     text_prompt: String,
     voice_prompt: &'static str,
+    speaks: bool,
 }
 
 impl Default for ChatQuery {
     fn default() -> Self {
-        Self { text_prompt: DEFAULT_PERSONA.to_owned(), voice_prompt: DEFAULT_VOICE }
+        Self { text_prompt: DEFAULT_PERSONA.to_owned(), voice_prompt: DEFAULT_VOICE, speaks: false }
     }
 }
 
@@ -50,6 +55,14 @@ impl ChatQuery {
             query.voice_prompt = known.ok_or_else(|| ChatUrlError::UnknownVoice(shorten(voice)))?;
         }
         Ok(query)
+    }
+
+    /// The same query, asking the host also to say the texts that this client sends; see
+    /// [`SpeechNews`](crate::SpeechNews). It goes out as `speak=1`, which stock servers ignore.
+    #[must_use]
+    pub fn speaking(mut self) -> Self {
+        self.speaks = true;
+        self
     }
 
     /// The persona, as it is sent.
@@ -136,14 +149,17 @@ pub fn chat_url(address: &str, query: &ChatQuery) -> Result<Url, ChatUrlError> {
     }
     let kept: Vec<(String, String)> = url
         .query_pairs()
-        .filter(|(key, _)| !key.ends_with("seed") && key != "text_prompt" && key != "voice_prompt")
+        .filter(|(key, _)| {
+            !key.ends_with("seed") && !["text_prompt", "voice_prompt", SPEAK].contains(&&**key)
+        })
         .map(|(key, value)| (key.into_owned(), value.into_owned()))
         .collect();
     url.query_pairs_mut()
         .clear()
         .append_pair("text_prompt", &query.text_prompt)
         .append_pair("voice_prompt", query.voice_prompt)
-        .extend_pairs(kept);
+        .extend_pairs(kept)
+        .extend_pairs(query.speaks.then_some((SPEAK, "1")));
     let len = url.path().len() + url.query().map_or(0, |q| q.len() + 1);
     if len > MAX_REQUEST_TARGET {
         return Err(ChatUrlError::TooLong { len });
@@ -195,6 +211,15 @@ mod tests {
             assert!(!values[0].1.is_empty(), "{key} is not empty");
         }
         assert!(pairs.contains(&("text_temperature".into(), "0.7".into())), "other parameters are kept");
+    }
+
+    #[test]
+    fn texts_are_to_be_said_only_where_that_was_asked_for() {
+        let spoken = |query| {
+            let url = chat_url("h:1?speak=1&audio_topk=9", &query).unwrap();
+            url.query_pairs().filter(|(key, _)| key == "speak").count()
+        };
+        assert_eq!((spoken(ChatQuery::default()), spoken(ChatQuery::default().speaking())), (0, 1));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub mod close {
     pub const NORMAL: u16 = 1000;
     /// The program is ending.
     pub const GOING_AWAY: u16 = 1001;
+    /// What was asked for can not be had; asking again does not help. Stock Moshi servers never say so, `myca host` does.
+    pub const REFUSED: u16 = 1008;
     /// The server failed.
     pub const INTERNAL: u16 = 1011;
     /// Somebody else holds the host; try again later. Stock Moshi servers never say so, `myca host` does.
@@ -55,11 +57,13 @@ pub enum Frame {
     },
     /// A piece of an Ogg Opus byte stream; pages may be split or joined anywhere.
     Audio(Bytes),
-    /// A piece of text. It may end inside a UTF-8 character; see [`Utf8Stream`](crate::Utf8Stream).
+    /// From a host a piece of text, which may end inside a UTF-8 character; see [`Utf8Stream`](crate::Utf8Stream). From
+    /// a client a whole text that is to be said; see [`SpeechNews`](crate::SpeechNews).
     Text(Bytes),
     /// A control code. No server acts on one today.
     Control(Control),
-    /// JSON about the host, as UTF-8 bytes; see [`HostMetadata`](crate::HostMetadata).
+    /// JSON about the host, as UTF-8 bytes; see [`HostMetadata`](crate::HostMetadata). From a client a
+    /// [`SpeechWish`](crate::SpeechWish).
     Metadata(Bytes),
     /// What went wrong, in words, as UTF-8 bytes.
     Error(Bytes),

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, Utf8Stream,
+    ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, SpeechWish, Utf8Stream,
     bridge::{FromBridge, Health, History, Session, ToBridge},
     chat_url,
 };
@@ -15,7 +15,17 @@ pub fn frame(data: &[u8]) {
     let Ok(frame) = Frame::decode(&Bytes::copy_from_slice(data)) else { return };
     assert_eq!(Frame::decode(&frame.encode()).as_ref(), Ok(&frame), "a frame survives a round trip");
     if let Frame::Metadata(payload) = frame {
-        let _ = HostMetadata::parse(&payload);
+        if let Some(metadata) = HostMetadata::parse(&payload) {
+            let news = HostMetadata { speech: metadata.speech, ..HostMetadata::default() };
+            assert_eq!(
+                HostMetadata::parse(&news.to_json()).as_ref(),
+                Some(&news),
+                "news survive a round trip"
+            );
+        }
+        if let Some(wish) = SpeechWish::parse(&payload) {
+            assert_eq!(SpeechWish::parse(&wish.to_json()), Some(wish), "a wish survives a round trip");
+        }
     }
 }
 

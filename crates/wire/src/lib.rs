@@ -11,6 +11,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod metadata;
+mod speech;
 mod utf8;
 
 pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, chat_url};
@@ -18,6 +19,7 @@ pub use cut::{CUT_MARK, cut};
 pub use fields::Fields;
 pub use frame::{Control, Frame, FrameError, close, limit};
 pub use metadata::{FrameTiming, HostMetadata, capability};
+pub use speech::{LONGEST_SPEECH, MOST_SPEECHES, SpeechNews, SpeechState, SpeechWish};
 pub use utf8::Utf8Stream;
 
 /// Sample rate of everything that Moshi hears and says, in hertz.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::SpeechNews;
+
 /// Names in [`HostMetadata::capabilities`].
 pub mod capability {
     /// The host plays back what it hears; there is no model behind it.
@@ -10,6 +12,9 @@ pub mod capability {
     pub const REFUSES_WHEN_BUSY: &str = "refuses-when-busy";
     /// A session has no time limit.
     pub const UNLIMITED: &str = "unlimited";
+    /// The host says texts that it is given, in Moshi's voice, to callers who asked for that; see
+    /// [`SpeechNews`](crate::SpeechNews).
+    pub const SPEAKS: &str = "speak";
 }
 
 /// Characters of a name that are kept.
@@ -39,9 +44,18 @@ pub struct HostMetadata {
     /// What the host can do beyond the stock protocol; see [`capability`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
+    /// Who a model that takes a persona is in this session, shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
+    /// Name of its voice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice: Option<String>,
     /// Figures about frame times, once a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timing: Option<FrameTiming>,
+    /// What became of a text that the client wants said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SpeechNews>,
 }
 
 /// How the host keeps up with real time. One frame is 80 ms of sound.
@@ -63,13 +77,16 @@ impl HostMetadata {
     /// another type: metadata is never worth failing for.
     ///
     /// What is read is fit to be shown: names have at most 100 characters and none that a terminal acts on, and the
-    /// first 32 capabilities count.
+    /// first 32 capabilities count. What is said of a speech is bounded too; one of another shape is none.
     #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         // Through a map, because a structure alone would also be read from a JSON array.
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).ok()?;
+        let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).ok()?;
+        let speech = object.remove("speech").and_then(SpeechNews::of);
         let mut metadata: Self = serde_json::from_value(object.into()).ok()?;
-        for name in [&mut metadata.server, &mut metadata.version, &mut metadata.model] {
+        metadata.speech = speech;
+        let Self { server, version, model, persona, voice, .. } = &mut metadata;
+        for name in [server, version, model, persona, voice] {
             *name = name.take().map(|name| shown(&name));
         }
         metadata.capabilities.truncate(MOST_CAPABILITIES);
@@ -103,12 +120,13 @@ mod tests {
     fn names_are_short_and_do_nothing_to_a_terminal() {
         let long = "x".repeat(100_000);
         let json = format!(
-            r#"{{"server":"\u001b[2Jhost\n","model":"{long}","capabilities":[{}"{long}"]}}"#,
+            r#"{{"server":"\u001b[2Jhost\n","model":"{long}","persona":"{long}","capabilities":[{}"{long}"]}}"#,
             r#""a","#.repeat(500)
         );
         let metadata = HostMetadata::parse(json.as_bytes()).unwrap();
         assert_eq!(metadata.server.as_deref(), Some("[2Jhost"));
         assert_eq!(metadata.model.map(|model| model.len()), Some(LONGEST_NAME));
+        assert_eq!(metadata.persona.map(|persona| persona.len()), Some(LONGEST_NAME));
         assert_eq!(metadata.capabilities, vec!["a"; MOST_CAPABILITIES]);
     }
 

@@ -13,6 +13,24 @@ proptest! {
         }
     }
 
+    /// The same with metadata of which everything is right but what stands in it.
+    #[test]
+    fn any_metadata_is_read_or_refused(
+        field in prop::sample::select(vec!["speech", "server", "timing", "capabilities", "sample_rate"]),
+        part in prop::sample::select(vec!["id", "state", "said", "unsaid", "reason", "frame_ms_p50"]),
+        value in prop::sample::select(vec![
+            "null", "1e999", "-1", "\"\"", "\"cut\"", "\"word\"", "\"\\u0000\"", "[[]]", "{\"id\":1}", "true", "7",
+        ]),
+        state in prop::sample::select(vec!["queued", "started", "word", "finished", "cut", "refused", "odd"]),
+    ) {
+        for json in [
+            format!("\x04{{\"{field}\":{value}}}"),
+            format!("\x04{{\"{field}\":{{\"id\":3,\"state\":\"{state}\",\"{part}\":{value}}}}}"),
+        ] {
+            wire::fuzzing::frame(json.as_bytes());
+        }
+    }
+
     /// However text is cut into pieces, the same text comes out, and never more than a character is held back.
     #[test]
     fn text_survives_any_cutting(text in "\\PC{0,60}", cuts in prop::collection::vec(1usize..9, 1..80)) {

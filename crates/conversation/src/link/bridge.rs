@@ -75,7 +75,7 @@ pub enum BridgeNews {
 
 /// Runs a link to its end. The last event is [`LinkEvent::Ended`], unless the link was stopped.
 pub(crate) async fn run(bridge: Bridge, told: BridgeEvents, news: mpsc::Sender<BridgeNews>, setup: Setup) {
-    let Setup { mic, speaker, events, mut stop, figures, epoch } = setup;
+    let Setup { mic, speaker, events, mut stop, figures, epoch, .. } = setup;
     let now = Instant::now();
     let link = Speech::new(now).map(|speech| Link {
         bridge: bridge.clone(),

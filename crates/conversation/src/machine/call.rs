@@ -95,6 +95,11 @@ impl Call {
         self.metadata.can(wire::capability::REFUSES_WHEN_BUSY)
     }
 
+    /// Whether the host says texts that it is given, now.
+    pub(super) fn speaks(&self) -> bool {
+        matches!(self.stage, Stage::Live { .. }) && self.metadata.can(wire::capability::SPEAKS)
+    }
+
     pub(super) fn describe(&self, phase: Phase, now: Moment, state: &mut CallState) {
         state.host.clone_from(&self.host.shown);
         state.server = self.metadata.server.clone().map(|server| match &self.metadata.version {

@@ -4,17 +4,14 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use brain::bridge::{self, Bridge};
 use net::Access;
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, watch};
 
-use super::{Conversation, Happening, INPUTS, MIC_FRAMES, SOMEBODY, Through};
+use super::{Conversation, Happening, INPUTS, MIC_FRAMES, OpenLink, SOMEBODY, TO_SAY, Through};
 use crate::{
     door::{Behind, Door, Found, NoWay},
     handle::{Event, locked},
     host::{Host, Way},
-    link::{self, BridgeNews},
+    link::{self, BridgeNews, ToSay},
     machine::{Input, LinkEvent},
     problem::LinkError,
 };
@@ -31,12 +28,12 @@ impl Conversation {
             };
             let _ = inputs.send(Happening::Found(number, found)).await;
         });
-        self.keep(number, stop, task);
+        self.keep(number, OpenLink { stop, to_say: None, task });
     }
 
     pub(super) async fn found(&mut self, number: u64, found: Result<Found, NoWay>) -> Option<Input> {
-        let (stop, _) = self.links.remove(&number)?;
-        if *stop.borrow() {
+        let finding = self.links.remove(&number)?;
+        if *finding.stop.borrow() {
             return None;
         }
         Some(Input::Link(
@@ -57,15 +54,18 @@ impl Conversation {
         match host.way {
             Way::Behind(Behind(door)) => self.find(number, &door),
             Way::Moshi { url, access } => {
-                let (setup, forward, stop) = self.link(number);
+                let (to_say, waiting) = mpsc::channel(TO_SAY);
+                let (setup, forward, stop) = self.link(number, waiting);
                 let task = tokio::spawn(async move {
                     tokio::join!(link::run(url, access, setup), forward);
                     drop(keeps);
                 });
-                self.keep(number, stop, task);
+                self.keep(number, OpenLink { stop, to_say: Some(to_say), task });
             }
             Way::Bridge { address, access } => {
-                let (setup, forward, stop) = self.link(number);
+                // The bridge decides by itself what it says.
+                let (_, nothing) = mpsc::channel(1);
+                let (setup, forward, stop) = self.link(number, nothing);
                 let (bridge, told) = Bridge::start(self.bridge_setup(address, access, host.handshake_limit));
                 self.through =
                     Some(Through { link: number, shown: host.shown, bridge: bridge.clone(), live: false });
@@ -83,7 +83,7 @@ impl Conversation {
                     tokio::join!(link::bridge::run(bridge, told, news, setup), forward, pass_on);
                     drop(keeps);
                 });
-                self.keep(number, stop, task);
+                self.keep(number, OpenLink { stop, to_say: None, task });
             }
         }
     }
@@ -92,6 +92,7 @@ impl Conversation {
     fn link(
         &self,
         number: u64,
+        to_say: mpsc::Receiver<ToSay>,
     ) -> (link::Setup, impl Future<Output = ()> + Send + use<>, watch::Sender<bool>) {
         let (to_link, mic) = mpsc::channel(MIC_FRAMES);
         let (stop, stopped) = watch::channel(false);
@@ -101,7 +102,7 @@ impl Conversation {
             None => (None, self.start),
         };
         let figures = Arc::clone(&self.shared.link);
-        let setup = link::Setup { mic, speaker, events, stop: stopped, figures, epoch };
+        let setup = link::Setup { mic, speaker, events, to_say, stop: stopped, figures, epoch };
         locked(&self.shared.mic).link = Some(to_link);
         let inputs = self.inputs.clone();
         let forward = async move {
@@ -114,9 +115,9 @@ impl Conversation {
         (setup, forward, stop)
     }
 
-    fn keep(&mut self, number: u64, stop: watch::Sender<bool>, task: JoinHandle<()>) {
-        self.links.retain(|_, (_, task)| !task.is_finished());
-        self.links.insert(number, (stop, task));
+    fn keep(&mut self, number: u64, link: OpenLink) {
+        self.links.retain(|_, link| !link.task.is_finished());
+        self.links.insert(number, link);
     }
 
     fn bridge_setup(

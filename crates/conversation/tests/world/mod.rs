@@ -14,6 +14,7 @@ use audio::{
 };
 use conversation::{
     BridgeNews, CallState, Command, Conversation, Event, Handle, Host, Options, Phase, SoundSource,
+    SpokenReply,
 };
 use net::Access;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
@@ -39,6 +40,8 @@ pub struct World {
     pub saving: Option<&'static str>,
     /// What a bridge has told beside the call.
     pub news: Vec<BridgeNews>,
+    /// What became of replies on their way to Moshi's voice.
+    pub spoken: Vec<SpokenReply>,
 }
 
 /// A conversation with one microphone, which hears a tone, and one loudspeaker.
@@ -94,6 +97,7 @@ pub fn world_of(options: Options, room: usize, played: Arc<Mutex<Vec<f32>>>) -> 
         routes: Vec::new(),
         saving: None,
         news: Vec::new(),
+        spoken: Vec::new(),
     }
 }
 
@@ -149,6 +153,7 @@ impl World {
                 self.routes.retain(|known| known.direction != route.direction);
                 self.routes.push(route.clone());
             }
+            Event::Spoken(reply) => self.spoken.push((**reply).clone()),
             Event::Bridge(news) => self.news.push((**news).clone()),
             Event::Saving(problem) => self.saving = problem.as_ref().map(|p| p.code),
             _ => {}
@@ -182,6 +187,16 @@ impl World {
     /// Waits until a bridge has told something.
     pub async fn news(&mut self, wanted: impl Fn(&BridgeNews) -> bool) {
         while !self.news.iter().any(&wanted) {
+            self.next().await;
+        }
+    }
+
+    /// Waits until the last reply on its way to Moshi's voice looks like this.
+    pub async fn spoken(&mut self, wanted: impl Fn(&SpokenReply) -> bool) -> SpokenReply {
+        loop {
+            if let Some(last) = self.spoken.last().filter(|last| wanted(last)) {
+                return last.clone();
+            }
             self.next().await;
         }
     }

@@ -109,7 +109,11 @@ impl Cpu {
         Self::new(config, &tensors, options)
     }
 
-    pub(crate) fn new(config: LmConfig, tensors: &dyn Tensors, options: CpuOptions) -> Result<Self, Error> {
+    pub(crate) fn new(
+        mut config: LmConfig,
+        tensors: &dyn Tensors,
+        options: CpuOptions,
+    ) -> Result<Self, Error> {
         let dim = config.transformer.d_model;
         let audio_embeddings = (0..config.codebooks)
             .map(|i| matrix(tensors, &format!("emb.{i}.weight"), config.codebook_size + 1, dim))
@@ -119,7 +123,9 @@ impl Cpu {
             .map(|i| matrix(tensors, &format!("extra_heads.{i}.weight"), classes, dim))
             .collect::<Result<_, _>>()?;
         let transformer = Transformer::load(tensors, "transformer", &config.transformer)?;
+        // What it sees is what it is told to, and prompts have to fit into that.
         let window = options.window(&config);
+        config.transformer.context = window;
         let threads = options.threads.unwrap_or_else(cores).max(1);
         Ok(Self {
             bench: Bench::new(Pool::new(threads)?, simd::best(), options.exact),

@@ -7,6 +7,7 @@
 
 mod echo;
 mod model;
+mod opening;
 mod options;
 mod origin;
 mod session;

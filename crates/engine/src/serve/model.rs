@@ -2,13 +2,14 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
-use wire::{FrameTiming, capability};
+use wire::{FrameTiming, SpeechNews, capability};
 
 use super::{About, Event, Session, SessionOptions, Source};
 use crate::codec::FRAME;
-use crate::{Error, Model, Output, Pipeline, Sampling, Tokenizer};
+use crate::{Error, Model, Output, Pipeline, Role, Sampling, Tokenizer};
 
 /// Holds conversations with one model, one after the other.
 #[derive(Debug)]
@@ -49,11 +50,13 @@ impl ModelSource {
 
 impl Source for ModelSource {
     fn about(&self) -> About {
+        let mut capabilities = vec![capability::REFUSES_WHEN_BUSY, capability::UNLIMITED];
+        capabilities.extend(self.tokenizer.encodes().then_some(capability::SPEAKS));
         About {
             server: "myca host".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             model: Some(self.name.clone()),
-            capabilities: [capability::REFUSES_WHEN_BUSY, capability::UNLIMITED].map(Into::into).into(),
+            capabilities: capabilities.into_iter().map(Into::into).collect(),
         }
     }
 
@@ -62,32 +65,66 @@ impl Source for ModelSource {
     }
 
     fn open(&self, options: &SessionOptions, events: mpsc::Sender<Event>) -> Result<Box<dyn Session>, Error> {
-        let model = {
-            let mut state = lock(&self.model);
-            match std::mem::replace(&mut *state, State::Taken) {
-                State::Free(model) => *model,
-                other => {
-                    *state = other;
-                    return Err(Error::Stopped { stage: "model" });
-                }
-            }
-        };
+        let mut loan = Loan::take(&self.model)?;
         // A seed that nobody can foresee, without asking for another crate.
         let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let model = loan.model.as_mut().ok_or(Error::Stopped { stage: "model" })?;
+        model.reset(options.sampling(self.sampling), seed);
+        let role = if model.takes_roles() { Some(enter(model, options, &events)?) } else { None };
         let (tokenizer, silent) = (Arc::clone(&self.tokenizer), self.silent);
         let say = move |output| match output {
             Output::Failed(error) => events.blocking_send(Event::Failed(error)).is_ok(),
-            Output::Frame { pcm, text, .. } => {
+            Output::Frame { pcm, text, speech, .. } => {
                 let piece = tokenizer.piece(text);
                 let silent = silent.contains(&text) || piece.is_empty();
                 // These wait for room; they fail as soon as nobody is there to make any.
-                events.blocking_send(Event::Sound(pcm)).is_ok()
+                speech.into_iter().all(|news| events.blocking_send(Event::Speech(news)).is_ok())
+                    && events.blocking_send(Event::Sound(pcm)).is_ok()
                     && (silent || events.blocking_send(Event::Text(piece.into())).is_ok())
             }
         };
-        let pipeline = Pipeline::start(model, options.sampling(self.sampling), seed, say)
-            .inspect_err(|_| *lock(&self.model) = State::Lost)?;
-        Ok(Box::new(ModelSession { pipeline: Some(pipeline), model: Arc::clone(&self.model) }))
+        let model = loan.model.take().ok_or(Error::Stopped { stage: "model" })?;
+        let pipeline = Pipeline::go_on(*model, say).inspect_err(|_| *lock(&self.model) = State::Lost)?;
+        Ok(Box::new(ModelSession { pipeline: Some(pipeline), model: Arc::clone(&self.model), role }))
+    }
+}
+
+/// Takes a model into the role that a caller asks for.
+fn enter(model: &mut Model, options: &SessionOptions, events: &mpsc::Sender<Event>) -> Result<Role, Error> {
+    let began = Instant::now();
+    let (role, prompt) = model.role(options.text_prompt.as_deref(), options.voice_prompt.as_deref())?;
+    if !model.prefill(&prompt, || !events.is_closed())? {
+        return Err(Error::GivenUp);
+    }
+    let (steps, seconds) = (prompt.steps(), began.elapsed().as_secs_f32());
+    tracing::info!(voice = role.voice, steps, seconds, "the model is in its role");
+    Ok(role)
+}
+
+/// The model, which goes back to its place unless somebody keeps it.
+struct Loan {
+    model: Option<Box<Model>>,
+    slot: Slot,
+}
+
+impl Loan {
+    fn take(slot: &Slot) -> Result<Self, Error> {
+        let mut state = lock(slot);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Free(model) => Ok(Self { model: Some(model), slot: Arc::clone(slot) }),
+            other => {
+                *state = other;
+                Err(Error::Stopped { stage: "model" })
+            }
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(model) = self.model.take() {
+            *lock(&self.slot) = State::Free(model);
+        }
     }
 }
 
@@ -99,6 +136,7 @@ fn lock(slot: &Slot) -> MutexGuard<'_, State> {
 struct ModelSession {
     pipeline: Option<Pipeline>,
     model: Slot,
+    role: Option<Role>,
 }
 
 impl Session for ModelSession {
@@ -107,6 +145,20 @@ impl Session for ModelSession {
             pipeline.hear(frame);
         }
         None
+    }
+
+    fn speak(&mut self, text: &[u8]) -> Option<SpeechNews> {
+        self.pipeline.as_ref().map(|pipeline| pipeline.speak(text))
+    }
+
+    fn cut(&mut self) {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.cut();
+        }
+    }
+
+    fn role(&self) -> Option<&Role> {
+        self.role.as_ref()
     }
 
     fn timing(&self) -> Option<FrameTiming> {

@@ -17,11 +17,17 @@ pub struct SessionOptions {
     pub audio_topk: Option<usize>,
     /// Where chance begins.
     pub seed: Option<u64>,
+    /// Who a model of PersonaPlex is to be.
+    pub text_prompt: Option<String>,
+    /// Which voice a model of PersonaPlex is to have.
+    pub voice_prompt: Option<String>,
+    /// Whether texts of the caller are to be said, as [`wire::SpeechNews`] describes it.
+    pub speak: bool,
 }
 
 impl SessionOptions {
-    /// Reads a query. Keys that this server does not act on are taken without a word, `text_prompt` and
-    /// `voice_prompt` among them: every client of PersonaPlex sends those.
+    /// Reads a query. Keys that this server does not act on are taken without a word. `text_prompt` and
+    /// `voice_prompt` are not looked at here: every client of PersonaPlex sends those, and another model does not care.
     ///
     /// # Errors
     /// A sentence for a value that can not be.
@@ -34,6 +40,9 @@ impl SessionOptions {
                 "audio_temperature" => options.audio_temperature = Some(temperature(key, value)?),
                 "text_topk" => options.text_topk = Some(top_k(key, value)?),
                 "audio_topk" => options.audio_topk = Some(top_k(key, value)?),
+                "text_prompt" => options.text_prompt = Some(value.into()),
+                "voice_prompt" => options.voice_prompt = Some(value.into()),
+                "speak" => options.speak = value == "1",
                 "seed" => options.seed = Some(number(key, value)?),
                 _ => {}
             }
@@ -87,19 +96,24 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_taken_and_the_rest_is_the_models() {
         let query = "text_prompt=You+are+wise&voice_prompt=NATF2.pt&text_temperature=0.5&audio_topk=100&seed=7\
-            &pad_mult=0&x";
+            &pad_mult=0&x&speak=1";
         let options = SessionOptions::parse(query).unwrap();
         let expected = SessionOptions {
+            text_prompt: Some("You are wise".into()),
+            voice_prompt: Some("NATF2.pt".into()),
             text_temperature: Some(0.5),
             audio_topk: Some(100),
             seed: Some(7),
+            speak: true,
             ..SessionOptions::default()
         };
         assert_eq!(options, expected);
         let sampling = options.sampling(Sampling::default());
         assert_eq!(sampling.text, TokenSampling { temperature: 0.5, top_k: 25 });
         assert_eq!(sampling.audio, TokenSampling { temperature: 0.8, top_k: 100 });
-        assert_eq!(SessionOptions::parse(""), Ok(SessionOptions::default()));
+        for query in ["", "speak", "speak=0", "speak=yes"] {
+            assert_eq!(SessionOptions::parse(query), Ok(SessionOptions::default()), "{query}");
+        }
     }
 
     #[test]

@@ -11,8 +11,9 @@ use ogg_opus::{EncoderSettings, PacketDuration, StreamReader, StreamWriter};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
-use wire::{Frame, FrameTiming, close};
+use wire::{Frame, FrameError, FrameTiming, HostMetadata, SpeechNews, SpeechWish, capability, close};
 
+use super::opening::{self, Early, Opening};
 use super::{Event, Host, Session, SessionOptions};
 use crate::Error;
 use crate::codec::FRAME;
@@ -20,21 +21,22 @@ use crate::codec::FRAME;
 /// Messages that may wait for a caller who does not read: some ten seconds of a conversation.
 const WAITING: usize = 256;
 
-/// Events that may wait for this task: it never waits itself.
-const EVENTS: usize = 16;
-
 /// How long a caller has to take the last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How often the caller is told how the host keeps up.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// Kind byte of an audio message.
+/// Bytes of a reason that a close frame has room for.
+const LONGEST_REASON: usize = 123;
+
+/// Kind bytes of an audio and of a text message.
 const AUDIO: u8 = 1;
+const TEXT: u8 = 2;
 
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// The caller said so.
     Closed,
     /// The caller is gone without a word.
@@ -58,25 +60,44 @@ pub(super) async fn run(socket: WebSocket, host: Arc<Host>, options: SessionOpti
     if host.stop.is_cancelled() {
         return refuse(socket, close::GOING_AWAY, "This host is ending.").await;
     }
-    let (events_sender, events) = mpsc::channel(EVENTS);
-    let source = Arc::clone(&host.source);
-    let opened = spawn_blocking(move || source.open(&options, events_sender)).await;
-    let session = match opened.unwrap_or(Err(Error::Stopped { stage: "model" })) {
-        Ok(session) => session,
-        Err(error) => {
-            tracing::error!(%error, code = error.code(), "no conversation");
-            return refuse(socket, close::INTERNAL, &failure(&error)).await;
+    let speaks = options.speak && host.about.capabilities.iter().any(|known| known == capability::SPEAKS);
+    let (sink, mut stream) = socket.split();
+    let (sender, waiting) = mpsc::channel(WAITING);
+    let writer = tokio::spawn(write(sink, waiting));
+    let Opening { session, events, early, end } = opening::open(&mut stream, &sender, &host, options).await;
+    let session = match (session, end) {
+        (Ok(session), None) => session,
+        (session, Some(end)) => {
+            tracing::info!(?end, "the conversation did not begin");
+            match session {
+                Ok(session) => release(session, permit),
+                Err(_) => drop(permit),
+            }
+            return leave(end, stream, sender, writer).await;
+        }
+        (Err(error), None) => {
+            drop(permit);
+            let (code, sentence) = refusal(&error);
+            refuse_with(&sender, code, &sentence);
+            drop(sender);
+            return linger(stream, writer).await;
         }
     };
     tracing::info!("a conversation begins");
-    let (sink, stream) = socket.split();
-    let (sender, waiting) = mpsc::channel(WAITING);
-    let writer = tokio::spawn(write(sink, waiting));
-    let mut caller = Caller { session, stream, sender, host };
-    let end = caller.talk(events).await.unwrap_or_else(|end| end);
+    let mut caller = Caller { session, stream, sender, host, speaks };
+    let end = caller.talk(events, early).await.unwrap_or_else(|end| end);
     tracing::info!(?end, "the conversation is over");
     let Caller { session, stream, sender, .. } = caller;
     release(session, permit);
+    leave(end, stream, sender, writer).await;
+}
+
+async fn leave(
+    end: End,
+    stream: SplitStream<WebSocket>,
+    sender: mpsc::Sender<Message>,
+    writer: JoinHandle<()>,
+) {
     say_goodbye(end, &sender);
     drop(sender);
     linger(stream, writer).await;
@@ -90,6 +111,18 @@ fn release(session: Box<dyn Session>, permit: OwnedSemaphorePermit) {
     });
 }
 
+/// What a caller is told who can not be served. What they asked for is their own, of all else they learn no more than
+/// its name.
+fn refusal(error: &Error) -> (u16, String) {
+    if matches!(error, Error::Voice { .. } | Error::Persona { .. }) {
+        tracing::info!(%error, code = error.code(), "refused a caller");
+        (close::REFUSED, error.to_string())
+    } else {
+        tracing::error!(%error, code = error.code(), "no conversation");
+        (close::INTERNAL, failure(error))
+    }
+}
+
 /// What a caller may know of a failure: no paths.
 fn failure(error: &Error) -> String {
     format!("This host failed ({}). Whoever runs it finds the reason in its log.", error.code())
@@ -100,11 +133,15 @@ async fn refuse(socket: WebSocket, code: u16, sentence: &str) {
     let (sink, stream) = socket.split();
     let (sender, waiting) = mpsc::channel(2);
     let writer = tokio::spawn(write(sink, waiting));
+    refuse_with(&sender, code, sentence);
+    drop(sender);
+    linger(stream, writer).await;
+}
+
+fn refuse_with(sender: &mpsc::Sender<Message>, code: u16, sentence: &str) {
     // There is room for both.
     let _ = sender.try_send(frame(&Frame::Error(Bytes::copy_from_slice(sentence.as_bytes()))));
     let _ = sender.try_send(closing(code, sentence));
-    drop(sender);
-    linger(stream, writer).await;
 }
 
 fn say_goodbye(end: End, sender: &mpsc::Sender<Message>) {
@@ -135,8 +172,8 @@ async fn linger(mut stream: SplitStream<WebSocket>, mut writer: JoinHandle<()>) 
 }
 
 fn closing(code: u16, reason: &str) -> Message {
-    // A close frame has room for 123 bytes of reason.
-    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+    let end = reason.floor_char_boundary(LONGEST_REASON);
+    Message::Close(Some(CloseFrame { code, reason: reason[..end].into() }))
 }
 
 fn frame(frame: &Frame) -> Message {
@@ -159,6 +196,8 @@ struct Caller {
     stream: SplitStream<WebSocket>,
     sender: mpsc::Sender<Message>,
     host: Arc<Host>,
+    /// Whether texts of the caller are said.
+    speaks: bool,
 }
 
 /// Sound on its way in and out.
@@ -171,7 +210,7 @@ struct Sound {
 
 impl Caller {
     /// Talks until something ends it. Both kinds of result are ends; the error is for `?`.
-    async fn talk(&mut self, mut events: mpsc::Receiver<Event>) -> Result<End, End> {
+    async fn talk(&mut self, mut events: mpsc::Receiver<Event>, early: Early) -> Result<End, End> {
         let failed = |error: ogg_opus::Error| {
             tracing::error!(%error, code = error.code(), "no Opus");
             End::Failed
@@ -183,6 +222,9 @@ impl Caller {
                 .map_err(failed)?,
         };
         self.greet(&mut sound)?;
+        for message in early.into_messages() {
+            self.take(&message, &mut sound)?;
+        }
 
         let stop = self.host.stop.clone();
         let (ping_every, silence_ends) = (self.host.settings.ping_every, self.host.settings.silence_ends);
@@ -203,7 +245,7 @@ impl Caller {
                     match message {
                         None | Some(Err(_)) => return Ok(End::Vanished),
                         Some(Ok(Message::Close(_))) => return Ok(End::Closed),
-                        Some(Ok(Message::Binary(message))) => self.hear(&message, &mut sound)?,
+                        Some(Ok(Message::Binary(message))) => self.take(&message, &mut sound)?,
                         // Text is no part of the protocol; pings are answered by the WebSocket.
                         Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) => {}
                     }
@@ -233,14 +275,38 @@ impl Caller {
     }
 
     fn tell(&self, timing: Option<FrameTiming>) -> Result<(), End> {
-        let metadata = self.host.about.metadata(timing);
+        let mut metadata = self.host.about.metadata(self.session.role(), timing);
+        // Whoever did not ask for it does not get it.
+        metadata.capabilities.retain(|capability| self.speaks || capability != capability::SPEAKS);
         self.send(frame(&Frame::Metadata(metadata.to_json().into())))
     }
 
-    /// Takes a message. Only sound means anything; nothing that comes ends the conversation.
-    fn hear(&mut self, message: &Bytes, sound: &mut Sound) -> Result<(), End> {
-        let Ok(Frame::Audio(bytes)) = Frame::decode(message) else { return Ok(()) };
-        sound.reader.push(&bytes, &mut sound.heard);
+    /// Takes a message. Sound means something, and texts where the caller asked for that; nothing that comes ends the
+    /// conversation.
+    fn take(&mut self, message: &Bytes, sound: &mut Sound) -> Result<(), End> {
+        match Frame::decode(message) {
+            Ok(Frame::Audio(bytes)) => self.hear(&bytes, sound),
+            Ok(Frame::Text(text)) if self.speaks => self.speak(&text),
+            // It counts as a text, of which only the length is looked at.
+            Err(FrameError::TooLarge { kind: TEXT, .. }) if self.speaks => {
+                self.speak(message.slice(1..).as_ref())
+            }
+            Ok(Frame::Metadata(json)) if self.speaks => {
+                if SpeechWish::parse(&json) == Some(SpeechWish::Cut) {
+                    self.session.cut();
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn speak(&mut self, text: &[u8]) -> Result<(), End> {
+        self.session.speak(text).map_or(Ok(()), |news| self.tell_of_speech(news))
+    }
+
+    fn hear(&mut self, bytes: &Bytes, sound: &mut Sound) -> Result<(), End> {
+        sound.reader.push(bytes, &mut sound.heard);
         let mut frames = sound.heard.chunks_exact(FRAME);
         let mut said = Vec::new();
         for frame in &mut frames {
@@ -252,8 +318,14 @@ impl Caller {
         said.into_iter().try_for_each(|event| self.say(event, &mut sound.writer))
     }
 
+    fn tell_of_speech(&self, news: SpeechNews) -> Result<(), End> {
+        let metadata = HostMetadata { speech: Some(news), ..HostMetadata::default() };
+        self.send(frame(&Frame::Metadata(metadata.to_json().into())))
+    }
+
     fn say(&self, event: Event, writer: &mut StreamWriter) -> Result<(), End> {
         match event {
+            Event::Speech(news) => self.tell_of_speech(news),
             Event::Text(piece) => self.send(frame(&Frame::Text(piece.into()))),
             Event::Sound(pcm) => {
                 // As the stock servers: one message for each frame, with two pages of 40 ms.

@@ -3,11 +3,14 @@
 use std::fmt::Debug;
 
 use tokio::sync::mpsc;
-use wire::{FrameTiming, HostMetadata};
+use wire::{FrameTiming, HostMetadata, SpeechNews};
 
 use super::SessionOptions;
-use crate::Error;
 use crate::codec::FRAME;
+use crate::{Error, Role};
+
+/// Characters of a persona that a caller is told again.
+const SHOWN: usize = 100;
 
 /// Who a host says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +27,17 @@ pub struct About {
 
 impl About {
     /// The metadata of a session's start, or with `timing` that of its course.
-    pub(super) fn metadata(&self, timing: Option<FrameTiming>) -> HostMetadata {
+    pub(super) fn metadata(&self, role: Option<&Role>, timing: Option<FrameTiming>) -> HostMetadata {
         HostMetadata {
+            persona: role.map(|role| role.persona.text().chars().take(SHOWN).collect()),
+            voice: role.and_then(|role| role.voice.clone()),
             server: Some(self.server.clone()),
             version: Some(self.version.clone()),
             model: self.model.clone(),
             sample_rate: Some(wire::SAMPLE_RATE),
             capabilities: self.capabilities.clone(),
             timing,
+            speech: None,
         }
     }
 }
@@ -41,6 +47,8 @@ impl About {
 pub enum Event {
     /// One frame of 24 kHz mono sound: [`FRAME`] samples.
     Sound(Vec<f32>),
+    /// What is true of a text of the caller's from the sound on that comes next.
+    Speech(SpeechNews),
     /// A piece of text in UTF-8, a leading space kept. It may end inside of a character.
     Text(Vec<u8>),
     /// Nothing comes any more, for this reason.
@@ -57,7 +65,8 @@ pub trait Source: Debug + Send + Sync + 'static {
         true
     }
 
-    /// Begins a conversation; called where it may take a while. What it says by itself goes to `events`.
+    /// Begins a conversation; called where it may take a while. What it says by itself goes to `events`, which are
+    /// closed when nobody waits for the beginning any more.
     ///
     /// # Errors
     /// [`Error`] where it can not begin.
@@ -68,6 +77,22 @@ pub trait Source: Debug + Send + Sync + 'static {
 pub trait Session: Debug + Send + 'static {
     /// Gives it one frame of what the caller says, and takes what it says to that at once. Never waits.
     fn hear(&mut self, frame: &[f32; FRAME]) -> Option<Event>;
+
+    /// Says a text of the caller's, which may be any bytes, behind those that wait. Tells that it waits or why it is
+    /// refused; what becomes of it comes as [`Event::Speech`]. Only asked of a source that says that it
+    /// [`SPEAKS`](wire::capability::SPEAKS). Never waits.
+    fn speak(&mut self, text: &[u8]) -> Option<SpeechNews> {
+        let _ = text;
+        None
+    }
+
+    /// Says no further of all texts of the caller's that came so far. Never waits.
+    fn cut(&mut self) {}
+
+    /// Who answers, if it was asked to be somebody.
+    fn role(&self) -> Option<&Role> {
+        None
+    }
 
     /// How it keeps up with real time, if that is a question.
     fn timing(&self) -> Option<FrameTiming> {

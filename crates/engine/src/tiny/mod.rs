@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+use hound::SampleFormat;
 use moshi::mimi::Mimi;
 use serde_json::json;
 
@@ -23,8 +24,12 @@ const MIMI_CONFIG: &str = "mimi_config.json";
 /// Name of the quantized weights.
 const QUANTIZED: &str = "model.q8.gguf";
 
-/// Entries of a codebook.
+/// Entries of a codebook. PersonaPlex has as many as published models, as the tokens of its silence are fixed.
 const CODEBOOK: usize = 128;
+const CODEBOOK_OF_PERSONAPLEX: usize = 2048;
+
+/// Name of the voice of a model of PersonaPlex: the one that clients ask for most.
+const VOICE: &str = "voices/NATF2.wav";
 
 /// What is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,10 +46,31 @@ pub struct TinySettings {
 /// [`Error::Exists`] where one of the files is there already; nothing is written then. [`Error::File`] where the
 /// system does not let us write.
 pub fn write(folder: &Path, settings: TinySettings) -> Result<Vec<PathBuf>, Error> {
+    write_files(folder, settings, false)
+}
+
+/// As [`write`], a model of PersonaPlex with a voice. Its depformer has no slices for the other speaker, which are not
+/// computed here.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_personaplex(folder: &Path, settings: TinySettings) -> Result<Vec<PathBuf>, Error> {
+    write_files(folder, settings, true)
+}
+
+fn write_files(folder: &Path, settings: TinySettings, personaplex: bool) -> Result<Vec<PathBuf>, Error> {
     let vocabulary = words::vocabulary();
-    let (lm, mimi) = (lm_json(vocabulary.len()), mimi_json());
+    let (mut lm, mut mimi) = (lm_json(vocabulary.len()), mimi_json());
     let mut names = vec![CONFIG, MOSHI[0], MIMI, MIMI_CONFIG, TOKENIZER];
     names.extend(settings.quantized.then_some(QUANTIZED));
+    if personaplex {
+        names.push(VOICE);
+        lm["model_type"] = json!("personaplex");
+        lm["card"] = json!(CODEBOOK_OF_PERSONAPLEX);
+        // It has to remember its role.
+        lm["context"] = json!(1000);
+        mimi["quantizer"]["bins"] = json!(CODEBOOK_OF_PERSONAPLEX);
+    }
     let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     if let Some(path) = files.iter().find(|path| path.exists()) {
         return Err(Error::Exists { path: path.clone() });
@@ -53,7 +79,9 @@ pub fn write(folder: &Path, settings: TinySettings) -> Result<Vec<PathBuf>, Erro
         let path = path.to_owned();
         move |source| Error::File { path, source }
     };
-    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    for folder in files.iter().filter_map(|file| file.parent()) {
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    }
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         std::fs::write(&path, bytes).map_err(failed(&path))
@@ -77,8 +105,31 @@ pub fn write(folder: &Path, settings: TinySettings) -> Result<Vec<PathBuf>, Erro
 
     write(MIMI_CONFIG, format!("{mimi:#}\n").as_bytes())?;
     write(TOKENIZER, &write_model(vocabulary.iter().map(|piece| (piece.text.as_str(), piece.kind))))?;
+    if personaplex {
+        let path = folder.join(VOICE);
+        voice(&path).map_err(|error| match error {
+            hound::Error::IoError(source) => failed(&path)(source),
+            other => failed(&path)(std::io::Error::other(other)),
+        })?;
+    }
     write(CONFIG, format!("{lm:#}\n").as_bytes())?;
     Ok(files)
+}
+
+/// Writes a recording of two seconds that sounds somewhat like a voice.
+fn voice(path: &Path) -> hound::Result<()> {
+    let (sample_rate, most) = (wire::SAMPLE_RATE, f32::from(i16::MAX));
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(path, spec)?;
+    for i in 0..2 * sample_rate {
+        let seconds = i as f32 / sample_rate as f32;
+        let loudness = 0.2 * (3.0 * std::f32::consts::TAU * seconds).sin().abs();
+        let harmonics =
+            (1..8_u8).map(|n| (200.0 * f32::from(n) * std::f32::consts::TAU * seconds).sin() / f32::from(n));
+        writer.write_sample((most * loudness * harmonics.sum::<f32>() / 2.0) as i16)?;
+    }
+    writer.finalize()
 }
 
 /// As Kyutai quantizes: matrices whose rows are whole blocks, all else stays as it is.

@@ -28,7 +28,11 @@ impl Recording {
         self.0.load(name, &Device::Cpu).unwrap()
     }
 
-    /// Rows of token ids; -1 and -2 become `None`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.load(name, &Device::Cpu).is_ok()
+    }
+
+    /// Rows of token ids; -1, -2 and -3 become `None`.
     pub(crate) fn tokens(&self, name: &str) -> Vec<Vec<Option<u32>>> {
         let rows: Vec<Vec<i64>> = self.tensor(name).to_vec2().unwrap();
         rows.into_iter().map(|row| row.into_iter().map(|id| u32::try_from(id).ok()).collect()).collect()

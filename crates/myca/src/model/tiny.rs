@@ -16,11 +16,15 @@ pub(super) struct Args {
     /// Write quantized weights (GGUF), too
     #[arg(long)]
     quantized: bool,
+    /// Write a model of PersonaPlex, which takes a persona and a voice
+    #[arg(long)]
+    personaplex: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), String> {
     let settings = TinySettings { seed: args.seed, quantized: args.quantized };
-    for file in tiny::write(&args.folder, settings).map_err(|error| error.to_string())? {
+    let write = if args.personaplex { tiny::write_personaplex } else { tiny::write };
+    for file in write(&args.folder, settings).map_err(|error| error.to_string())? {
         out(format_args!("{}\n", file.display()));
     }
     Ok(())
