@@ -92,6 +92,14 @@ impl File {
         Tensor::new(format, info.shape.clone(), bytes).ok_or_else(missing)
     }
 
+    /// The bytes of a tensor as they are stored, whatever their type: also of tokens and masks, with which no network
+    /// computes. They are as many as [`Info::bytes`] says.
+    #[must_use]
+    pub fn stored(&self, name: &str) -> Option<&[u8]> {
+        let place = &self.head.tensors.get(name)?.place;
+        self.bytes.get(place.start as usize..place.end as usize)
+    }
+
     /// How many numbers there are in all tensors.
     #[must_use]
     pub fn numbers(&self) -> u64 {

@@ -62,6 +62,8 @@ fn a_safetensors_file_shows_its_tensors() {
     let refused = file.tensor("d").unwrap_err();
     assert!(matches!(&refused, Error::TensorType { name, found, .. } if name == "d" && found == "I64"));
     assert_eq!(refused.code(), "weights.tensor_type");
+    assert_eq!(file.stored("d"), Some(&[0; 8][..]), "its bytes are there all the same");
+    assert_eq!((file.stored("b").map(<[u8]>::len), file.stored("e")), (Some(6), None));
     assert_eq!(file.tensor("e").unwrap_err().code(), "weights.missing_tensor");
     assert!(file.info("e").is_none());
     // What is held stays when the file is closed and has lost its name.
