@@ -36,7 +36,7 @@ pub fn load_codec(
     config: Option<&Path>,
     codebooks: usize,
 ) -> Result<(Encoder, Decoder), Error> {
-    load(weights, shape(config, codebooks)?)
+    load_codec_as(weights, config, Use { codebooks, context: None, personaplex: false })
 }
 
 /// As [`load_codec`], as the model that `lm` describes uses it.
@@ -48,11 +48,36 @@ pub fn load_codec_for(
     weights: &Path,
     config: Option<&Path>,
 ) -> Result<(Encoder, Decoder), Error> {
-    let mut shape = shape(config, lm.generated_codebooks())?;
-    if lm.personaplex {
+    let codebooks = lm.generated_codebooks();
+    load_codec_as(weights, config, Use { codebooks, context: None, personaplex: lm.personaplex })
+}
+
+/// How a codec is used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Use {
+    /// Only so many of its codebooks.
+    pub(crate) codebooks: usize,
+    /// Positions that its transformers see, where that is not what its description says.
+    pub(crate) context: Option<usize>,
+    /// As PersonaPlex uses it.
+    pub(crate) personaplex: bool,
+}
+
+/// As [`load_codec`], for any use.
+pub(crate) fn load_codec_as(
+    weights: &Path,
+    config: Option<&Path>,
+    Use { codebooks, context, personaplex }: Use,
+) -> Result<(Encoder, Decoder), Error> {
+    let mut shape = shape(config, codebooks)?;
+    let mut seen = context.unwrap_or(shape.transformer.context);
+    if personaplex {
         // Its ring of keys has the same flaw as that of its language model: once it is full, the oldest is not seen.
-        shape.transformer.context = shape.transformer.context.saturating_sub(1).max(1);
-        shape.transformer.max_seq_len = shape.transformer.context;
+        seen = seen.saturating_sub(1).max(1);
+    }
+    if context.is_some() || personaplex {
+        shape.transformer.context = seen;
+        shape.transformer.max_seq_len = seen;
     }
     load(weights, shape)
 }
@@ -86,6 +111,21 @@ impl Encoder {
         let codes = self.mimi.encode_step(&pcm.into(), &().into())?;
         let codes = codes.as_option().ok_or(Error::Stopped { stage: "encoder" })?;
         Ok(codes.flatten_all()?.to_vec1()?)
+    }
+
+    /// What stands before the codes, a row for each frame, of as many frames as its transformer sees at once: later ones
+    /// can not be had as they are in a conversation. It is at the start of time before and after.
+    pub(crate) fn latents(&mut self, pcm: &[f32]) -> Result<Vec<Vec<f32>>, Error> {
+        let config = self.mimi.config();
+        let positions = FRAME / config.seanet.ratios.iter().product::<usize>().max(1);
+        let frames = (pcm.len() / FRAME).min(config.transformer.context / positions.max(1));
+        let Some(pcm) = pcm.get(..frames * FRAME).filter(|pcm| !pcm.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let pcm = Tensor::from_slice(pcm, (1, 1, pcm.len()), &Device::Cpu)?;
+        let latents = self.mimi.encode_pre_quantize(&pcm);
+        self.reset();
+        Ok(latents?.squeeze(0)?.transpose(0, 1)?.to_vec2()?)
     }
 
     /// Goes back to the start of time.
