@@ -14,6 +14,7 @@ mod error;
 pub mod full;
 pub mod fuzzing;
 mod generator;
+pub mod golden;
 mod layout;
 mod mimi_config;
 mod model;

@@ -18,10 +18,10 @@ pub use self::role::Role;
 pub(crate) use self::stepping::ring;
 
 /// What it says while it is silent, by codebook.
-const SILENCE: [u32; 8] = [948, 243, 1178, 546, 1736, 1030, 1978, 2008];
+pub(crate) const SILENCE: [u32; 8] = [948, 243, 1178, 546, 1736, 1030, 1978, 2008];
 
 /// What it hears until somebody speaks: a tone of 440 Hz, by codebook.
-const SINE: [u32; 8] = [430, 1268, 381, 1611, 1095, 1495, 56, 472];
+pub(crate) const SINE: [u32; 8] = [430, 1268, 381, 1611, 1095, 1495, 56, 472];
 
 /// Frames of silence before the text and behind it: half a second each, whole frames of it.
-const SILENT_FRAMES: usize = 6;
+pub(crate) const SILENT_FRAMES: usize = 6;
