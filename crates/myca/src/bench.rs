@@ -1,10 +1,12 @@
-//! `myca bench`: what a model costs on this machine, beside what it has to cost.
+//! `myca bench`: what a model costs on this machine, beside what it has to cost; or whether models come to what was
+//! recorded of them.
 #![allow(clippy::print_stderr, reason = "sentences and progress are for whoever started it")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use engine::bench::{self, BenchReport, BenchSettings};
+use engine::golden;
 use serde_json::json;
 
 use crate::compute::Compute;
@@ -12,12 +14,18 @@ use crate::place::Place;
 use crate::print::{line, out};
 use crate::server::NO_MODEL;
 
-/// Measure a model.
+mod recorded;
+
+/// Measure a model, or hold the engine against recordings.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The model: the folder with its files, the file of weights in it, or its id (see `myca model list`)
-    #[arg(long, value_name = "MODEL")]
-    model: PathBuf,
+    #[arg(long, value_name = "MODEL", required_unless_present = "golden")]
+    model: Option<PathBuf>,
+    /// Instead of measuring a model, run every recording of this folder and say what agrees. The exit code is 0 only
+    /// where all of it does
+    #[arg(long, value_name = "DIR", conflicts_with_all = MEASURING)]
+    golden: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -39,11 +47,38 @@ pub(crate) struct Args {
     report: Option<PathBuf>,
 }
 
+/// What has no meaning where nothing is measured.
+const MEASURING: [&str; 8] =
+    ["model", "threads", "context", "cache", "contexts", "frames", "reference", "report"];
+
 /// Steps of the prompt that is timed.
 const PROMPT: usize = 200;
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let found = match args.place.find(&args.model) {
+    match (&args.golden, &args.model) {
+        (Some(folder), _) => compare(folder, args.json),
+        (None, Some(model)) => measure(model, args),
+        // The parser does not let it come to this.
+        (None, None) => ExitCode::from(NO_MODEL),
+    }
+}
+
+/// Holds the engine against recordings.
+fn compare(folder: &Path, json: bool) -> ExitCode {
+    let report = match golden::run(folder, |file| eprintln!("{} ...", line(file))) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("{}", line(&error.to_string()));
+            return ExitCode::from(NO_MODEL);
+        }
+    };
+    let printed = if json { recorded::json(&report) } else { recorded::table(&report) };
+    out(format_args!("{printed}"));
+    if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(model: &Path, args: &Args) -> ExitCode {
+    let found = match args.place.find(model) {
         Ok(found) => found,
         Err(sentence) => {
             eprintln!("{sentence}");
