@@ -51,7 +51,8 @@ impl Printer {
                 self.note(&format!("The history was broken and is kept as {}.", aside.kept_as.display()));
             }
             // No brain takes part in a call from the terminal, and nothing is deleted there.
-            Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => {}
+            // Nobody replies here.
+            Event::Spoken(_) | Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => {}
             Event::Conversation { .. } | Event::Devices(_) | Event::Saving(None) => {}
         }
     }
