@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "dismiss_notice",
     "retry_turn",
     "cancel_answer",
+    "stop_speaking",
     "decide",
     "find_conversations",
     "resume_conversation",

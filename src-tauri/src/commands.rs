@@ -88,6 +88,11 @@ pub(crate) async fn cancel_answer(window: State<'_, Window>) -> Answer {
 }
 
 #[tauri::command]
+pub(crate) async fn stop_speaking(window: State<'_, Window>) -> Answer {
+    window.stop_speaking().await
+}
+
+#[tauri::command]
 pub(crate) async fn decide(window: State<'_, Window>, call: String, allowed: bool) -> Answer {
     window.decide(&call, allowed).await
 }

@@ -74,6 +74,7 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
             commands::dismiss_notice,
             commands::retry_turn,
             commands::cancel_answer,
+            commands::stop_speaking,
             commands::decide,
             commands::find_conversations,
             commands::resume_conversation,

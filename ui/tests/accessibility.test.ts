@@ -23,7 +23,7 @@ async function findings(page: Page): Promise<string[]> {
 }
 
 const SCENES: SceneName[] = [
-  "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "reconnecting", "typingOnly", "failed",
+  "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "liveSpeaking", "reconnecting", "typingOnly", "failed",
   "notices", "hostile", "long", "noDevices", "deviceMissing", "echoStarting", "echoRunning", "echoFailed", "tenThousand",
   "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
   "firstStart", "firstTooSlow", "firstFits", "firstFailed", "hosts", "hostsNone",

@@ -78,7 +78,27 @@ describe("the brain", () => {
     expect(await page.getByTestId("announcer").innerText()).toBe("");
   });
 
-  test("lists what became of replies for Moshi's voice, folded", async () => {
+  test("follows a reply in Moshi's voice word by word, and stops it", async () => {
+    const page = await open("liveSpeaking");
+    const queue = page.getByTestId("injections");
+    expect(await queue.innerText()).toContain("1 queued, 1 speaking, 1 spoken, 1 cut short");
+    await queue.getByRole("button", { name: "Spoken replies" }).click();
+    const row = (state: string) => page.locator(`[data-testid=injection][data-state=${state}]`);
+    await expect.poll(() => row("cut").innerText()).toMatch(/Cut short.*Moshi's voice.*You asked something else meanwhile[^]*3 of 8 words said/);
+    expect(await row("spoken").getByTestId("injection-progress").count()).toBe(0);
+    await page.evaluate(() => {
+      const speaking = script.now.panels.injections.filter(({ state }) => state === "speaking");
+      script.send({ type: "injections", injections: speaking.map((one) => ({ ...one, said: one.text })) });
+    });
+    await expect.poll(() => row("speaking").getByTestId("injection-progress").innerText()).toMatch(/^(\d+) of \1 words said$/);
+    await page.getByTestId("stop-speaking").click();
+    await expect.poll(() => asked(page, "stopSpeaking")).toHaveLength(1);
+    await expect.poll(() => row("cut").count()).toBe(3);
+    expect(await page.getByTestId("stop-speaking").count()).toBe(0);
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("data-testid"))).toBe("text-box");
+  });
+
+  test("lists what became of replies and in whose voice, folded", async () => {
     const page = await open("mas");
     const queue = page.getByTestId("injections");
     expect(await queue.innerText()).toContain("1 queued, 1 shown only");
@@ -86,6 +106,8 @@ describe("the brain", () => {
     await queue.getByRole("button").click();
     await expect.poll(() => page.getByTestId("injection").count()).toBe(2);
     expect(await page.getByTestId("injection").first().innerText()).toContain("this Moshi speaks no text");
+    expect(await page.getByTestId("injection").last().innerText()).toContain("bridge's voice");
+    expect(await page.getByTestId("stop-speaking").count(), "the bridge is not stopped here").toBe(0);
   });
 });
 
@@ -272,7 +294,7 @@ describe("a typed turn", () => {
 test("text from outside is nothing but text in every panel", async () => {
   const page = await open("hostile");
   await page.getByTestId("tool").first().getByRole("button").first().click();
-  await page.getByTestId("injections").getByRole("button").click();
+  await page.getByTestId("injections").getByRole("button", { name: "Spoken replies" }).click();
   expect(await page.evaluate(() => "struck" in globalThis)).toBe(false);
   expect(await page.locator("img, b").count()).toBe(0);
   expect(await page.getByTestId("panels").innerText()).toContain("U+202E");

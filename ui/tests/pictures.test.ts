@@ -6,7 +6,7 @@ import { picture, SMALL, WIDE, windows } from "./window";
 const { open } = windows();
 
 const SCENES: SceneName[] = [
-  "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "reconnecting", "typingOnly", "failed",
+  "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "liveSpeaking", "reconnecting", "typingOnly", "failed",
   "notices", "hostile", "long", "noDevices",
   "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
 ];

@@ -153,6 +153,8 @@ describe("commands", () => {
     await page.getByTestId("question").getByTestId("allow").click();
     await page.getByTestId("retry-turn").click();
     await page.getByTestId("cancel-answer").click();
+    await page.evaluate((injections) => tauriSide.deliver([{ type: "injections", injections }]), SCENES.liveSpeaking().panels.injections);
+    await page.getByTestId("stop-speaking").click();
     await page.getByTestId("history-open").click();
     await page.getByTestId("resume").click();
     await page.getByTestId("history-more").click();
@@ -181,6 +183,7 @@ describe("commands", () => {
       { command: "decide", args: { call: "q1", allowed: true } },
       { command: "retry_turn", args: { id: "brain-turn-3" } },
       { command: "cancel_answer", args: {} },
+      { command: "stop_speaking", args: {} },
       { command: "find_conversations", args: { query: "", offset: 0 } },
       { command: "resume_conversation", args: { id: "c9" } },
       { command: "export_conversation", args: { id: "c9", format: "markdown" } },

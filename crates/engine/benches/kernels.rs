@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints")]
 
 fn main() {
-    let (fastest, figures) = engine::bench::kernels().unwrap();
+    // Part of a name, to measure only those: `cargo bench -p engine --bench kernels -- AVX2`.
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+    let (fastest, figures) = engine::bench::kernels(&wanted).unwrap();
     println!("one thread reads {:.1} GB/s", fastest / 1e9);
     println!("{:<10} {:<18} {:>7} {:>12}", "", "", "GB/s", "time/reading");
     for figure in figures {

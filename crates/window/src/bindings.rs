@@ -89,6 +89,7 @@ pub fn typescript() -> String {
         view::MemoryUse,
         view::MemoryCounts,
         view::InjectionState,
+        view::InjectionVoice,
         view::Injection,
         view::Emotion,
         view::Consciousness,

@@ -106,6 +106,8 @@ pub(crate) struct State {
     /// Why the built-in brain's memory cannot be used.
     memory: Option<Problem>,
     known: Known,
+    /// Whether the host of the call says the brain's replies.
+    speaks: bool,
     /// Entries of the log so far.
     logged: u64,
     input: Side,
@@ -157,6 +159,7 @@ impl State {
             chosen: Default::default(),
             memory: None,
             known: Known::default(),
+            speaks: false,
             logged: 0,
             input: Side::default(),
             output: Side::default(),
@@ -248,7 +251,10 @@ impl State {
                 }
                 self.log(Line::new(LogSource::App, "A conversation goes on."), now_ms, events);
             }
-            Event::Call(call) => self.call(Call::from(*call), now_ms, events),
+            Event::Call(call) => {
+                self.speaks = call.speaks;
+                self.call(Call::from(*call), now_ms, events);
+            }
             Event::Turns(turns) => {
                 for shown in turns {
                     // A conversation that was left may still be on its way to the disk.
@@ -263,10 +269,15 @@ impl State {
             // The list comes from whoever watches it also while no sound is open.
             Event::Devices(_) => {}
             Event::Brain(event) => {
-                let live = self.snapshot.call.phase == Phase::Live;
+                let shown_only = self.snapshot.call.phase == Phase::Live && !self.speaks;
                 let mut told =
-                    panels::brain(&mut self.snapshot.panels, &mut self.known, &event, live, now_ms);
+                    panels::brain(&mut self.snapshot.panels, &mut self.known, &event, shown_only, now_ms);
                 self.bridge_may_speak(&event.what, now_ms, &mut told);
+                self.told(told, now_ms, events);
+            }
+            Event::Spoken(reply) => {
+                let mut told = Told::default();
+                panels::spoken_by_moshi(&mut self.snapshot.panels, *reply, now_ms, &mut told);
                 self.told(told, now_ms, events);
             }
             Event::Bridge(news) => self.bridge(*news, now_ms, events),

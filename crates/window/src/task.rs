@@ -280,6 +280,7 @@ impl Task {
             }
             Wish::Retry(number) => self.ask_conversation(Command::Retry(number)).await,
             Wish::CancelAnswer => self.ask_conversation(Command::CancelAnswer).await,
+            Wish::StopSpeaking => self.ask_conversation(Command::StopSpeaking).await,
             Wish::Decide(decision) => self.ask_conversation(Command::Decide(decision)).await,
             Wish::OpenSettings(section) => {
                 if self.sink.is_some() {

@@ -46,6 +46,7 @@ pub(crate) enum Wish {
     Delete(String, Answer<Result<(), Problem>>),
     Retry(u64),
     CancelAnswer,
+    StopSpeaking,
     Decide(Decision),
     OpenSettings(Section),
     /// The agent system's token from now on, or why the kept one cannot be read.
@@ -166,6 +167,11 @@ impl Window {
     /// Ends the answer that is under way.
     pub async fn cancel_answer(&self) -> Result<(), view::Problem> {
         self.wish(Wish::CancelAnswer).await
+    }
+
+    /// Lets Moshi say no further of the replies that it says or is to say.
+    pub async fn stop_speaking(&self) -> Result<(), view::Problem> {
+        self.wish(Wish::StopSpeaking).await
     }
 
     /// Allows or refuses a call that the brain wants to make. Nothing comes of an id that nobody waits for.

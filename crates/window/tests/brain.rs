@@ -19,8 +19,8 @@ use store::{Delivery as Kept, History, Paths};
 use window::{
     SettingsPatch,
     view::{
-        AgentState, BrainKind, BrainState, Delivery, ExportFormat, LightId, LightState, Phase, Snapshot,
-        Speaker, ToolState, UiEvent,
+        AgentState, BrainKind, BrainState, Delivery, ExportFormat, InjectionState, InjectionVoice, LightId,
+        LightState, Phase, Snapshot, Speaker, ToolState, UiEvent,
     },
 };
 
@@ -99,6 +99,29 @@ async fn what_changes_something_waits_for_the_person() {
     shown.window.send_text("yes".into()).await.unwrap();
     let snapshot = shown.shows(is_answered).await;
     assert_eq!(snapshot.settings.theme, window::view::Theme::Dark);
+    shown.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_said_by_a_host_that_does_and_can_be_stopped() {
+    let model = tempfile::tempdir().unwrap();
+    engine::tiny::write(model.path(), engine::tiny::TinySettings::default()).unwrap();
+    let host = Host::of(engine::serve::ModelSource::new(engine::load(model.path()).unwrap(), None));
+    let folder = tempfile::tempdir().unwrap();
+    let mut shown = Shown::open(folder.path(), Some(host.address.to_string())).await;
+    shown.window.talk().await.unwrap();
+    shown.shows(|s| s.call.phase == Phase::Live).await;
+    shown.window.send_text("thanks".into()).await.unwrap();
+    let last = |s: &Snapshot, state| s.panels.injections.last().is_some_and(|last| last.state == state);
+    let snapshot = shown.shows(|s| last(s, InjectionState::Spoken)).await;
+    let injection = &snapshot.panels.injections[0];
+    assert_eq!((snapshot.panels.injections.len(), injection.voice), (1, Some(InjectionVoice::Moshi)));
+    assert_eq!(injection.said.as_deref(), Some("You are welcome."));
+    shown.window.send_text("hello".into()).await.unwrap();
+    shown.shows(|s| last(s, InjectionState::Speaking)).await;
+    shown.window.stop_speaking().await.unwrap();
+    let snapshot = shown.shows(|s| last(s, InjectionState::Cut)).await;
+    assert_eq!(snapshot.panels.injections[1].why.as_deref(), Some("You stopped it."));
     shown.close().await;
 }
 

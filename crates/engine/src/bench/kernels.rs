@@ -30,11 +30,11 @@ pub struct KernelFigures {
     pub ratio: f64,
 }
 
-/// Measures all sets of instructions that this machine has. Returns what one thread reads in a second, too.
+/// Measures all sets of instructions that this machine has and whose names have `wanted` in them. Returns what one thread reads in a second, too.
 ///
 /// # Errors
 /// [`Error::Thread`] where the system has no threads left.
-pub fn kernels() -> Result<(f64, Vec<KernelFigures>), Error> {
+pub fn kernels(wanted: &str) -> Result<(f64, Vec<KernelFigures>), Error> {
     let numbers: Vec<u64> = (0..BYTES as u64 / 8).collect();
     let reads = (0..BANDWIDTH_RUNS).map(|_| {
         let began = Instant::now();
@@ -43,7 +43,7 @@ pub fn kernels() -> Result<(f64, Vec<KernelFigures>), Error> {
     });
     let fastest = reads.fold(0.0, f64::max);
     let mut figures = Vec::new();
-    for kernels in all() {
+    for kernels in all().into_iter().filter(|kernels| kernels.name.contains(wanted)) {
         let mut bench = Bench::new(Pool::new(1)?, kernels, false);
         let mut add = |what: String, bytes: usize, work: &mut dyn FnMut(&mut Bench)| {
             let runs = (0..3).map(|_| {

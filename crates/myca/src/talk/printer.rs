@@ -51,7 +51,7 @@ impl Printer {
                 self.note(&format!("The history was broken and is kept as {}.", aside.kept_as.display()));
             }
             // No brain takes part in a call from the terminal, and nothing is deleted there.
-            Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => {}
+            Event::Spoken(_) | Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => {}
             Event::Conversation { .. } | Event::Devices(_) | Event::Saving(None) => {}
         }
     }
@@ -202,6 +202,6 @@ fn to_json(event: &Event) -> Option<Value> {
         Event::HistorySetAside(aside) => {
             json!({"event": "history_set_aside", "kept_as": aside.kept_as.display().to_string()})
         }
-        Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => return None,
+        Event::Spoken(_) | Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => return None,
     })
 }

@@ -166,7 +166,7 @@ impl Calling {
         let Opened { kind, address, access, keeps, .. } = opened;
         let limit = Duration::from_secs(self.settings.handshake_limit_s.into());
         let host = match kind {
-            Kind::Moshi => Host::new(&address, &self.settings.persona, &self.settings.voice, limit),
+            Kind::Moshi => Host::speaking(&address, &self.settings.persona, &self.settings.voice, limit),
             Kind::Bridge => Host::bridge(&address, limit),
         };
         let host = host.map_err(|problem| NoWay { problem, may_pass: false })?.with_access(access);

@@ -1,13 +1,14 @@
 //! The panels: what the brain tells becomes what is shown of it.
 
 use brain::{AgentActivity, Event, Memory, Notice, Outcome, Reply, What, bounded::cut};
+use conversation::{ReplyState, SpokenReply};
 
 use super::log::Line;
 use crate::{
     translate::millis,
     view::{
-        Agent, BrainKind, BrainPanel, BrainState, InjectionState, LogLevel, LogSource, MemoryUse, Panels,
-        ToolCall, ToolState, UiEvent,
+        Agent, BrainKind, BrainPanel, BrainState, Injection, InjectionState, InjectionVoice, LogLevel,
+        LogSource, MemoryUse, Panels, ToolCall, ToolState, UiEvent,
     },
 };
 
@@ -45,8 +46,14 @@ impl Known {
     }
 }
 
-/// The brain tells something. `live`: Moshi hears and speaks.
-pub(super) fn brain(panels: &mut Panels, known: &mut Known, event: &Event, live: bool, now_ms: i64) -> Told {
+/// The brain tells something. `shown_only`: Moshi hears and speaks, and what becomes of a reply is not told otherwise.
+pub(super) fn brain(
+    panels: &mut Panels,
+    known: &mut Known,
+    event: &Event,
+    shown_only: bool,
+    now_ms: i64,
+) -> Told {
     let mut told = Told::default();
     if let What::Thinking { asks } = &event.what {
         if known.turn != Some(event.turn) {
@@ -66,7 +73,7 @@ pub(super) fn brain(panels: &mut Panels, known: &mut Known, event: &Event, live:
     if known.turn == Some(event.turn) {
         of_the_turn(&mut panels.brain, &event.what, now_ms);
         if let What::Reply(reply) = &event.what
-            && live
+            && shown_only
         {
             inject(panels, known, reply, now_ms, &mut told);
         }
@@ -279,7 +286,7 @@ fn inject(panels: &mut Panels, known: &mut Known, reply: &Reply, now_ms: i64, to
             "This host speaks for itself alone; it cannot be given a text."
         }
     };
-    add_injection(panels, known, &reply.text, InjectionState::ShownOnly, Some(why), now_ms, told);
+    add_injection(panels, known, &reply.text, None, Some(why), now_ms, told);
 }
 
 /// The bridge has begun to speak this. Tells the injection's id.
@@ -293,7 +300,7 @@ pub(super) fn spoken_by_the_bridge(
     if text.trim().is_empty() {
         return None;
     }
-    let id = add_injection(panels, known, &text, InjectionState::Queued, None, now_ms, told);
+    let id = add_injection(panels, known, &text, Some(InjectionVoice::Bridge), None, now_ms, told);
     known.spoken = Some(text);
     Some(id)
 }
@@ -302,18 +309,56 @@ fn add_injection(
     panels: &mut Panels,
     known: &mut Known,
     text: &str,
-    state: InjectionState,
+    voice: Option<InjectionVoice>,
     why: Option<&str>,
     now_ms: i64,
     told: &mut Told,
 ) -> String {
     let id = known.injections.to_string();
     let (text, why) = (cut(text, SHOWN), why.map(str::to_owned));
-    let injection = crate::view::Injection { id: id.clone(), text, state, why, at_ms: now_ms };
+    let state = if voice.is_some() { InjectionState::Queued } else { InjectionState::ShownOnly };
+    let injection = Injection { id: id.clone(), text, state, voice, said: None, why, at_ms: now_ms };
     known.injections += 1;
     push(&mut panels.injections, injection.clone());
     told.events.push(UiEvent::Injections { injections: vec![injection] });
     id
+}
+
+/// A reply on its way to Moshi's own voice stands somewhere else.
+pub(super) fn spoken_by_moshi(panels: &mut Panels, reply: SpokenReply, now_ms: i64, told: &mut Told) {
+    // The bridge's are numbers alone.
+    let id = format!("m{}", reply.number);
+    let known = panels.injections.iter().rposition(|injection| injection.id == id);
+    let before = known.and_then(|place| panels.injections.get(place));
+    let (state, what) = match reply.state {
+        ReplyState::Queued => (InjectionState::Queued, "A reply waits for Moshi's voice."),
+        ReplyState::Speaking => (InjectionState::Speaking, "Moshi says a reply."),
+        ReplyState::Spoken => (InjectionState::Spoken, "Moshi has said a reply."),
+        ReplyState::Cut => (InjectionState::Cut, "Moshi has not said a reply to its end."),
+        ReplyState::ShownOnly => (InjectionState::ShownOnly, "A reply is shown only."),
+    };
+    let same = before.filter(|before| before.state == state);
+    if same.is_none() {
+        told.lines.push(Line::new(LogSource::Moshi, what).said(reply.why.as_deref()));
+    }
+    let injection = Injection {
+        id,
+        text: cut(&reply.text, SHOWN),
+        state,
+        voice: (state != InjectionState::ShownOnly).then_some(InjectionVoice::Moshi),
+        said: Some(cut(&reply.said, SHOWN)).filter(|said| !said.is_empty()),
+        why: reply.why,
+        at_ms: same.map_or(now_ms, |same| same.at_ms),
+    };
+    match known.and_then(|place| panels.injections.get_mut(place)) {
+        Some(known) => *known = injection.clone(),
+        None if matches!(state, InjectionState::Queued | InjectionState::ShownOnly) => {
+            push(&mut panels.injections, injection.clone());
+        }
+        // It belongs to a conversation that was left.
+        None => return,
+    }
+    told.events.push(UiEvent::Injections { injections: vec![injection] });
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) {

@@ -50,6 +50,7 @@ fn call(phase: conversation::Phase, problem: Option<Problem>) -> Change {
         model: None,
         problem,
         muted: false,
+        speaks: false,
     })))
 }
 

@@ -21,7 +21,7 @@ pub struct Panels {
     pub memory: Vec<MemoryUse>,
     /// Counted so far.
     pub memory_counts: MemoryCounts,
-    /// Replies on their way to Moshi's voice, oldest first.
+    /// Replies on their way to a voice, oldest first.
     pub injections: Vec<Injection>,
     /// What the agent system says of itself.
     pub consciousness: Option<Consciousness>,
@@ -220,19 +220,33 @@ pub struct MemoryCounts {
     pub editable: bool,
 }
 
-/// What became of a reply on its way to Moshi's voice.
+/// What became of a reply on its way to a voice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub enum InjectionState {
     /// It waits to be spoken.
     Queued,
+    /// It is being spoken.
+    Speaking,
     /// It was spoken.
     Spoken,
+    /// It was begun or waited, and was ended.
+    Cut,
     /// It was shown, and not spoken.
     ShownOnly,
 }
 
-/// A reply on its way to Moshi's voice.
+/// Who speaks a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum InjectionVoice {
+    /// Moshi, in its own voice.
+    Moshi,
+    /// The bridge, in a voice of its own.
+    Bridge,
+}
+
+/// A reply on its way to a voice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct Injection {
@@ -242,7 +256,11 @@ pub struct Injection {
     pub text: String,
     /// What became of it.
     pub state: InjectionState,
-    /// Why it was not spoken.
+    /// Who speaks it, where somebody does.
+    pub voice: Option<InjectionVoice>,
+    /// How far it was spoken, where that is known; its beginning where it is long.
+    pub said: Option<String>,
+    /// Why it was not spoken to its end.
     pub why: Option<String>,
     /// Since when.
     pub at_ms: i64,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use audio::ConnectSystem;
 use audio::device::virtual_system::{VirtualConfig, VirtualSystem};
-use engine::serve::{Echo, Server, ServerSettings};
+use engine::serve::{Echo, Server, ServerSettings, Source};
 use store::{Paths, SettingsFile};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -99,9 +99,14 @@ pub struct Host {
 
 impl Host {
     pub fn start() -> Self {
+        Self::of(Echo)
+    }
+
+    /// A host of something else.
+    pub fn of(source: impl Source) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let server =
-            Server::bind(ServerSettings { address, ..ServerSettings::default() }, Arc::new(Echo)).unwrap();
+            Server::bind(ServerSettings { address, ..ServerSettings::default() }, Arc::new(source)).unwrap();
         let (address, stop) = (server.address(), CancellationToken::new());
         tokio::spawn(server.run(stop.clone()));
         Self { address, stop }

@@ -708,10 +708,13 @@ export type MemoryCounts = {
   editable: boolean,
 };
 
-/** What became of a reply on its way to Moshi's voice. */
-export type InjectionState = "queued" | "spoken" | "shownOnly";
+/** What became of a reply on its way to a voice. */
+export type InjectionState = "queued" | "speaking" | "spoken" | "cut" | "shownOnly";
 
-/** A reply on its way to Moshi's voice. */
+/** Who speaks a reply. */
+export type InjectionVoice = "moshi" | "bridge";
+
+/** A reply on its way to a voice. */
 export type Injection = {
   /** Unique. */
   id: string,
@@ -719,7 +722,11 @@ export type Injection = {
   text: string,
   /** What became of it. */
   state: InjectionState,
-  /** Why it was not spoken. */
+  /** Who speaks it, where somebody does. */
+  voice: InjectionVoice | null,
+  /** How far it was spoken, where that is known; its beginning where it is long. */
+  said: string | null,
+  /** Why it was not spoken to its end. */
   why: string | null,
   /** Since when. */
   atMs: number,
@@ -771,7 +778,7 @@ export type Panels = {
   memory: Array<MemoryUse>,
   /** Counted so far. */
   memoryCounts: MemoryCounts,
-  /** Replies on their way to Moshi's voice, oldest first. */
+  /** Replies on their way to a voice, oldest first. */
   injections: Array<Injection>,
   /** What the agent system says of itself. */
   consciousness: Consciousness | null,

@@ -32,6 +32,8 @@ export interface Backend {
   retryTurn(id: string): Promise<void>;
   /** Ends the answer under way, and the wait for one. */
   cancelAnswer(): Promise<void>;
+  /** Lets Moshi say no further of the replies that it says or is to say. */
+  stopSpeaking(): Promise<void>;
   /** The person's word on a call of a tool that asks first. */
   decide(call: string, allowed: boolean): Promise<void>;
   /** Up to 50 conversations, the latest first; with a query those in which all of its words are. */

@@ -80,8 +80,16 @@ const MEMORY = (): MemoryUse[] => [
 ];
 
 const INJECTIONS = (): Injection[] => [
-  { id: "i1", text: REPLY, state: "shownOnly", why: "this Moshi speaks no text", atMs: ago(40) },
-  { id: "i2", text: "Shall I write the way down for you?", state: "queued", why: null, atMs: ago(4) },
+  { id: "i1", text: REPLY, state: "shownOnly", voice: null, said: null, why: "this Moshi speaks no text", atMs: ago(40) },
+  { id: "i2", text: "Shall I write the way down for you?", state: "queued", voice: "bridge", said: null, why: null, atMs: ago(4) },
+];
+
+/** Replies in Moshi's own voice, in every state that they can be in. */
+export const SPOKEN = (): Injection[] => [
+  { id: "m1", text: "The hut is open on Saturdays.", state: "spoken", voice: "moshi", said: "The hut is open on Saturdays.", why: null, atMs: ago(80) },
+  { id: "m2", text: "It serves soup, bread and cake until six.", state: "cut", voice: "moshi", said: "It serves soup,", why: "You asked something else meanwhile.", atMs: ago(60) },
+  { id: "m3", text: REPLY, state: "speaking", voice: "moshi", said: REPLY.split(" ").slice(0, 5).join(" "), why: null, atMs: ago(3) },
+  { id: "m4", text: "Shall I write the way down for you?", state: "queued", voice: "moshi", said: null, why: null, atMs: ago(1) },
 ];
 
 export function panels(change: Partial<Panels> = {}): Panels {
@@ -193,7 +201,7 @@ export function hostilePanels(): Panels {
     agents: [{ id: "h", name: long, action: HOSTILE, state: "unknown", sinceMs: ago(3), said: long }],
     memory: [{ id: "h", write: true, kind: HOSTILE, count: 2, atMs: ago(3), said: long }],
     memoryCounts: { reads: 1, writes: 2, scopes: [HOSTILE, long], editable: true },
-    injections: [{ id: "h", text: long, state: "shownOnly", why: HOSTILE, atMs: ago(3) }],
+    injections: [{ id: "h", text: long, state: "speaking", voice: "moshi", said: long, why: HOSTILE, atMs: ago(3) }],
     consciousness: { ...emptySelf(), state: HOSTILE, name: HOSTILE, awakeSince: long, dominantEmotion: HOSTILE, emotions: [{ name: long, strength: 7 }] },
   };
 }

@@ -1,6 +1,6 @@
 import { emptyDoctor, emptyLocal, emptyPanels } from "$lib/state/view";
 import { CHECKS, DOCTORS, FINGERPRINT, hosts, hostsHere, LOCALS, models, MODELS, oneHost } from "./hostScenes";
-import { BRAINS, brainTurns, hostileLog, hostilePanels, LOG, manyPanels, manyLog, panels, QUESTION } from "./panelScenes";
+import { BRAINS, brainTurns, hostileLog, hostilePanels, LOG, manyPanels, manyLog, panels, QUESTION, SPOKEN } from "./panelScenes";
 import type { Call, Devices, Latency, Light, LightId, LightState, Notice, Phase, Problem, Settings, Snapshot, Turn } from ".";
 
 /** Every state the window can be shown in, by name. For the development server and the tests only. */
@@ -90,6 +90,7 @@ export const SCENES = {
     }),
   brainCanned: () => scene("idle", { panels: panels({ brain: BRAINS.canned() }), turns: brainTurns("streaming") }),
   question: () => scene("idle", { panels: QUESTION(), turns: brainTurns("sent") }),
+  liveSpeaking: () => scene("live", { panels: panels({ injections: SPOKEN() }) }),
   mas: () =>
     scene("live", {
       latency: LATENCY,

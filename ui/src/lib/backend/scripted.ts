@@ -157,6 +157,14 @@ export class ScriptedBackend implements Backend {
     this.send({ type: "brain", brain: { ...this.#now.panels.brain, state: "ready", sinceMs: Date.now(), waitsUntilMs: null } });
   }
 
+  async stopSpeaking(): Promise<void> {
+    await this.#answer("stopSpeaking");
+    const injections = this.#now.panels.injections
+      .filter(({ state }) => state === "queued" || state === "speaking")
+      .map((injection) => ({ ...injection, state: "cut" as const, why: "You stopped it.", atMs: Date.now() }));
+    this.send({ type: "injections", injections });
+  }
+
   async decide(call: string, allowed: boolean): Promise<void> {
     await this.#answer("decide", { call, allowed });
     const { tools, toolTotal } = this.#now.panels;

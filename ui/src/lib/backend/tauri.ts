@@ -33,6 +33,7 @@ export const tauri: Backend = {
   dismissNotice: (id) => invoke("dismiss_notice", { id }),
   retryTurn: (id) => invoke("retry_turn", { id }),
   cancelAnswer: () => invoke("cancel_answer"),
+  stopSpeaking: () => invoke("stop_speaking"),
   decide: (call, allowed) => invoke("decide", { call, allowed }),
   findConversations: (query, offset) => invoke<HistoryPage>("find_conversations", { query, offset }),
   resumeConversation: (id) => invoke("resume_conversation", { id }),

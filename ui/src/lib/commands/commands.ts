@@ -2,7 +2,7 @@ import { PLACES } from "$lib/settings/places";
 import type { App } from "$lib/state/app.svelte";
 import { canStop } from "$lib/state/phase";
 import { openQuestions } from "$lib/state/questions";
-import { answers } from "$lib/words/brain";
+import { answers, moshiSpeaks } from "$lib/words/brain";
 import { looks } from "$lib/words/doctor";
 import { localRuns } from "$lib/words/local";
 
@@ -21,6 +21,7 @@ export function commands(app: App): Named[] {
       { id: `refuse:${id}`, title: `Don't allow ${name}`, run: () => void store.decide(id, false) },
     ]),
     ...(answers(panels.brain.state) ? [{ id: "cancelAnswer", title: "Cancel the answer", run: () => void store.cancelAnswer() }] : []),
+    ...(moshiSpeaks(panels.injections) ? [{ id: "stopSpeaking", title: "Stop speaking the reply", run: () => void store.stopSpeaking() }] : []),
     ...(failed ? [{ id: "retryTurn", title: "Try the unanswered turn again", run: () => void store.retryTurn(failed.id) }] : []),
     canStop(call.phase)
       ? { id: "stop", title: "Stop the call", keys: ["Esc"], run: () => void store.stop() }

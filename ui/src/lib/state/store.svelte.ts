@@ -67,6 +67,7 @@ export class Store {
   stopEchoTest = () => this.#ask((backend) => backend.stopEchoTest());
 
   cancelAnswer = () => this.#ask((backend) => backend.cancelAnswer());
+  stopSpeaking = () => this.#ask((backend) => backend.stopSpeaking());
   retryTurn = (id: string) => this.#ask((backend) => backend.retryTurn(id));
   decide = (call: string, allowed: boolean) => this.#ask((backend) => backend.decide(call, allowed));
 

@@ -1,4 +1,4 @@
-import type { AgentState, BrainKind, BrainPanel, BrainState, Canned, Injection, InjectionState } from "$lib/backend";
+import type { AgentState, BrainKind, BrainPanel, BrainState, Canned, Injection, InjectionState, InjectionVoice } from "$lib/backend";
 import type { Shown } from "$lib/ui/shapes";
 import { counted, milliseconds } from "./measure";
 import type { Figure } from "./latency";
@@ -59,9 +59,28 @@ export const AGENT_STATES: Record<AgentState, Shown> = {
 
 export const INJECTION_STATES: Record<InjectionState, Shown> = {
   queued: { shape: "waiting", word: "Queued" },
+  speaking: { shape: "running", word: "Speaking" },
   spoken: { shape: "well", word: "Spoken" },
+  cut: { shape: "off", word: "Cut short" },
   shownOnly: { shape: "off", word: "Shown only" },
 };
+
+export const INJECTION_VOICES: Record<InjectionVoice, string> = {
+  moshi: "Moshi's voice",
+  bridge: "bridge's voice",
+};
+
+/** Whether Moshi says a reply, or is to say one, so that it can be stopped. */
+export function moshiSpeaks(injections: readonly Injection[]): boolean {
+  return injections.some(({ voice, state }) => voice === "moshi" && (state === "queued" || state === "speaking"));
+}
+
+/** "3 of 12 words said", where a reply is not said to its end. */
+export function injectionProgress({ state, voice, text, said }: Injection): string | null {
+  if (voice !== "moshi" || (state !== "speaking" && state !== "cut")) return null;
+  const words = (of: string) => of.split(/\s+/u).filter((word) => word !== "").length;
+  return `${counted(words(said ?? ""))} of ${counted(words(text))} words said`;
+}
 
 /** "1 queued, 2 spoken, 3 shown only"; what there is none of is not told. */
 export function injectionSum(injections: readonly Injection[]): string {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Latency, Phase } from "$lib/backend";
 import { LATENCY, SCENES } from "$lib/backend/scenes";
 import { canStop } from "$lib/state/phase";
-import { brainFigures, brainSince, injectionSum } from "./brain";
+import { brainFigures, brainSince, injectionProgress, injectionSum, moshiSpeaks } from "./brain";
 import { actionWord, PHASE_WORDS, phaseSentence } from "./call";
 import { selfCounts } from "./consciousness";
 import { latencyFigures, unmeasured } from "./latency";
@@ -111,6 +111,7 @@ describe("the call", () => {
 
 describe("the brain", () => {
   const { brain, injections } = SCENES.mas().panels;
+  const spoken = SCENES.liveSpeaking().panels.injections;
 
   test("what was not measured has no figure", () => {
     const names = (change: Partial<typeof brain>) => brainFigures({ ...brain, ...change }).map(({ name }) => name);
@@ -126,6 +127,20 @@ describe("the brain", () => {
   test("what becomes of replies is summed up, and nothing is said of none", () => {
     expect(injectionSum(injections)).toBe("1 queued, 1 shown only");
     expect(injectionSum([])).toBe("");
+    expect(injectionSum(spoken)).toBe("1 queued, 1 speaking, 1 spoken, 1 cut short");
+  });
+
+  test("how far a reply was said is told where that is not to its end", () => {
+    expect(spoken.map(injectionProgress)).toEqual([null, "3 of 8 words said", expect.stringMatching(/^5 of \d+ words said$/), null]);
+    const [, , speaking] = spoken;
+    expect(speaking && injectionProgress({ ...speaking, said: null })).toMatch(/^0 of/);
+    expect(injections.map(injectionProgress)).toEqual([null, null]);
+  });
+
+  test("Moshi can be stopped while it speaks a reply or is to", () => {
+    expect(moshiSpeaks(spoken)).toBe(true);
+    expect(moshiSpeaks(spoken.slice(0, 2))).toBe(false);
+    expect(moshiSpeaks(injections)).toBe(false);
   });
 });
 

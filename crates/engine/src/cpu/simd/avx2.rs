@@ -119,6 +119,7 @@ pub(super) fn to_f16(numbers: &[f32], halves: &mut [u16]) {
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn total(sums: __m256) -> f32 {
     let half = _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps::<1>(sums));
@@ -127,12 +128,14 @@ fn total(sums: __m256) -> f32 {
 }
 
 /// Unsigned bytes times signed ones, in sums of four.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn products(unsigned: __m256i, signed: __m256i) -> __m256 {
     let pairs = _mm256_maddubs_epi16(unsigned, signed);
     _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
 }
 
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn block_of(column: Column<'_>, block: usize) -> __m256i {
     let bytes = &column.bytes[block * BLOCK..][..BLOCK];
@@ -140,10 +143,18 @@ fn block_of(column: Column<'_>, block: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn load(bytes: &[u8; 32]) -> __m256i {
     // SAFETY: these are 32 bytes.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// A 16-bit float.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn widen_f16(bits: u16) -> f32 {
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -158,7 +169,7 @@ fn q8_0(row: &[u8], columns: &Columns<'_>, out: &mut [f32]) {
             let (weights, numbers) = (load(weights), block_of(column, block));
             // Both are signed: the sign of the one goes to the other.
             let product = products(_mm256_abs_epi8(weights), _mm256_sign_epi8(numbers, weights));
-            let scale = lanes::widen_f16(u16::from_le_bytes([low, high])) * column.scales[block];
+            let scale = widen_f16(u16::from_le_bytes([low, high])) * column.scales[block];
             sum = _mm256_fmadd_ps(_mm256_set1_ps(scale), product, sum);
         }
         *out = total(sum);
@@ -179,7 +190,7 @@ fn q4_0(row: &[u8], columns: &Columns<'_>, out: &mut [f32]) {
             let nibbles = unsafe { _mm_loadu_si128(nibbles.as_ptr().cast()) };
             // The low nibbles are the first half of the block.
             let both = _mm256_set_m128i(_mm_srli_epi16::<4>(nibbles), nibbles);
-            let scale = lanes::widen_f16(u16::from_le_bytes([low, high]));
+            let scale = widen_f16(u16::from_le_bytes([low, high]));
             let product = products(_mm256_and_si256(both, nibble), block_of(column, block));
             sum = _mm256_fmadd_ps(_mm256_set1_ps(scale * column.scales[block]), product, sum);
             // What 8 stands for is zero.
@@ -243,17 +254,24 @@ fn q4_k_of<const N: usize>(row: &[u8], columns: [Column<'_>; N], out: &mut [f32]
 
 /// What the eight sub-blocks of a block are multiplied with, and what is subtracted: six bits for each, packed so that
 /// the last four of both lend their upper bits to the first four (ggml's `get_scale_min_k4`).
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn scales_of_q4_k(block: &[u8; 144]) -> (__m256, __m256) {
     let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
     let (a, b, c) = (word(4), word(8), word(12));
-    let scales =
-        (u64::from(c & 0x0f0f_0f0f | (a >> 6 & 0x0303_0303) << 4) << 32) | u64::from(a & 0x3f3f_3f3f);
+    let scales = u64::from(c & 0x0f0f_0f0f | (a >> 6 & 0x0303_0303) << 4) << 32 | u64::from(a & 0x3f3f_3f3f);
     let least =
-        (u64::from(c >> 4 & 0x0f0f_0f0f | (b >> 6 & 0x0303_0303) << 4) << 32) | u64::from(b & 0x3f3f_3f3f);
-    let wide = |bytes: u64| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes as i64)));
-    let scale = |at: usize| _mm256_set1_ps(lanes::widen_f16(u16::from_le_bytes([block[at], block[at + 1]])));
-    (_mm256_mul_ps(scale(0), wide(scales)), _mm256_mul_ps(scale(2), wide(least)))
+        u64::from(c >> 4 & 0x0f0f_0f0f | (b >> 6 & 0x0303_0303) << 4) << 32 | u64::from(b & 0x3f3f_3f3f);
+    let both = _mm_set_epi64x(least as i64, scales as i64);
+    let scales = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(both));
+    let least = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(both, both)));
+    // The two 16-bit floats in front.
+    let of_block = _mm_cvtph_ps(_mm_cvtsi32_si128(word(0) as i32));
+    let of_least = _mm_shuffle_ps::<1>(of_block, of_block);
+    (
+        _mm256_mul_ps(_mm256_broadcastss_ps(of_block), scales),
+        _mm256_mul_ps(_mm256_broadcastss_ps(of_least), least),
+    )
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -292,6 +310,7 @@ pub(super) fn gather_f16(shares: &[f32], values: &[u16], sum: &mut [f32]) {
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn widen(bytes: &[i8; 8]) -> __m256 {
     // SAFETY: these are eight bytes.
@@ -316,7 +335,7 @@ pub(super) fn scores_q8(query: &[f32], keys: &[i8], scales: &[u16], scores: &mut
                 let query = unsafe { _mm256_loadu_ps(query.as_ptr()) };
                 of_block = _mm256_fmadd_ps(widen(key), query, of_block);
             }
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(lanes::widen_f16(scale)), of_block, sum);
+            sum = _mm256_fmadd_ps(_mm256_set1_ps(widen_f16(scale)), of_block, sum);
         }
         *score = total(sum);
     }
@@ -332,7 +351,7 @@ pub(super) fn gather_q8(shares: &[f32], values: &[i8], scales: &[u16], sum: &mut
     for ((value, scales), &share) in values.zip(shares) {
         let blocks = value.as_chunks::<BLOCK>().0.iter().zip(sum.as_chunks_mut::<BLOCK>().0);
         for ((value, sum), &scale) in blocks.zip(scales) {
-            let share = _mm256_set1_ps(share * lanes::widen_f16(scale));
+            let share = _mm256_set1_ps(share * widen_f16(scale));
             for (value, sum) in value.as_chunks::<8>().0.iter().zip(sum.as_chunks_mut::<8>().0) {
                 // SAFETY: these are eight numbers.
                 unsafe {

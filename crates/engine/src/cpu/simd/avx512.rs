@@ -191,6 +191,7 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
 ///
 /// # Safety
 /// There are 256 bytes, and eight numbers of each kind.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 unsafe fn add(
     eight: &Eight,
@@ -230,6 +231,7 @@ fn q4_k(row: &[u8], columns: &Columns<'_>, out: &mut [f32]) {
     row_times::<Q4_K>(row, columns, out);
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn unpack<const FORMAT: usize>(bytes: &[u8]) -> Eight {
     match FORMAT {
@@ -240,6 +242,7 @@ fn unpack<const FORMAT: usize>(bytes: &[u8]) -> Eight {
 }
 
 /// The scales of eight blocks of `SIZE` bytes that begin with them.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn scales_of<const SIZE: usize>(blocks: &[[u8; SIZE]]) -> __m256 {
     let halves: [u16; 8] =
@@ -248,6 +251,7 @@ fn scales_of<const SIZE: usize>(blocks: &[[u8; SIZE]]) -> __m256 {
     _mm256_cvtph_ps(unsafe { _mm_loadu_si128(halves.as_ptr().cast()) })
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn unpack_q4_0(bytes: &[u8]) -> Eight {
     let (blocks, _) = bytes.as_chunks::<18>();
@@ -268,6 +272,7 @@ fn unpack_q4_0(bytes: &[u8]) -> Eight {
     Eight { weights, scales, least: _mm256_mul_ps(scales, _mm256_set1_ps(8.0)) }
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn unpack_q8_0(bytes: &[u8]) -> Eight {
     let (blocks, _) = bytes.as_chunks::<34>();
@@ -284,6 +289,7 @@ fn unpack_q8_0(bytes: &[u8]) -> Eight {
     Eight { weights, scales, least: _mm256_mul_ps(scales, _mm256_set1_ps(128.0)) }
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn unpack_q4_k(bytes: &[u8]) -> Eight {
     let mut weights = [_mm512_setzero_si512(); 4];
@@ -340,12 +346,14 @@ fn gather_f16(shares: &[f32], values: &[u16], sum: &mut [f32]) {
     store_sums(sums, sum);
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn load_sums(sum: &[f32; AT_ONCE]) -> [__m512; AT_ONCE / 16] {
     // SAFETY: each time there are 16 numbers from there on.
     std::array::from_fn(|i| unsafe { _mm512_loadu_ps(sum.as_ptr().add(16 * i)) })
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn store_sums(sums: [__m512; AT_ONCE / 16], into: &mut [f32; AT_ONCE]) {
     for (sum, into) in sums.into_iter().zip(into.as_chunks_mut::<16>().0) {
@@ -354,6 +362,7 @@ fn store_sums(sums: [__m512; AT_ONCE / 16], into: &mut [f32; AT_ONCE]) {
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn widen(bytes: &[i8; 16]) -> __m512 {
     // SAFETY: these are 16 bytes.
@@ -376,7 +385,7 @@ fn scores_q8(query: &[f32], keys: &[i8], scales: &[u16], scores: &mut [f32]) {
             // SAFETY: there are 32 numbers from there on.
             let (low, high) = unsafe { (_mm512_loadu_ps(query), _mm512_loadu_ps(query.add(16))) };
             let of_block = _mm512_fmadd_ps(widen(&key[0]), low, _mm512_mul_ps(widen(&key[1]), high));
-            sum = _mm512_fmadd_ps(_mm512_set1_ps(lanes::widen_f16(scale)), of_block, sum);
+            sum = _mm512_fmadd_ps(_mm512_set1_ps(avx2::widen_f16(scale)), of_block, sum);
         }
         *score = _mm512_reduce_add_ps(sum);
     }
@@ -392,7 +401,7 @@ fn gather_q8(shares: &[f32], values: &[i8], scales: &[u16], sum: &mut [f32]) {
     for ((value, scales), &share) in values.zip(shares) {
         let pieces = value.as_chunks::<16>().0;
         for (block, &scale) in scales.iter().enumerate() {
-            let share = _mm512_set1_ps(share * lanes::widen_f16(scale));
+            let share = _mm512_set1_ps(share * avx2::widen_f16(scale));
             for half in 0..2 {
                 let at = 2 * block + half;
                 sums[at] = _mm512_fmadd_ps(share, widen(&pieces[at]), sums[at]);

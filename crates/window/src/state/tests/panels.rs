@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     state::{Thinks, mas::MasChange},
-    view::{BrainKind, BrainState, InjectionState, LogLevel, LogSource},
+    view::{BrainKind, BrainState, InjectionState, InjectionVoice, LogLevel, LogSource},
 };
 
 fn told(turn: u128, what: What) -> Change {
@@ -208,6 +208,50 @@ fn a_reply_to_a_live_call_is_shown_only_and_says_so() {
     let injections = &state.snapshot().panels.injections;
     assert_eq!((injections.len(), injections[0].state), (1, InjectionState::ShownOnly));
     assert!(injections[0].why.is_some());
+}
+
+#[test]
+fn a_reply_that_moshi_says_is_followed_to_its_end() {
+    use conversation::{ReplyState, SpokenReply};
+    let mut state = with_host();
+    let Change::Conversation(Event::Call(mut live)) = super::call(conversation::Phase::Live, None) else {
+        unreachable!()
+    };
+    live.speaks = true;
+    step(&mut state, Change::Conversation(Event::Conversation { id: "c".into(), turns: vec![] }), 50);
+    step(&mut state, Change::Conversation(Event::Call(live)), 100);
+    step(&mut state, told(1, thinking()), 200);
+    step(&mut state, told(1, reply("Good *day*.")), 300);
+    assert!(state.snapshot().panels.injections.is_empty(), "the conversation tells what becomes of it");
+    let reply = |number, state, said: &str| {
+        let (text, why) = ("Good day.".into(), (state == ReplyState::Cut).then(|| "You stopped it.".into()));
+        let reply = SpokenReply { number, text, state, said: said.into(), why };
+        Change::Conversation(Event::Spoken(Box::new(reply)))
+    };
+    for (at, reply) in [
+        (400, reply(1, ReplyState::Queued, "")),
+        (500, reply(2, ReplyState::ShownOnly, "")),
+        (600, reply(1, ReplyState::Speaking, "")),
+        (700, reply(1, ReplyState::Speaking, "Good")),
+    ] {
+        step(&mut state, reply, at);
+    }
+    let injections = &state.snapshot().panels.injections;
+    let shown: Vec<_> = injections.iter().map(|one| (one.state, one.voice, one.at_ms)).collect();
+    let moshi = Some(InjectionVoice::Moshi);
+    assert_eq!(shown, [(InjectionState::Speaking, moshi, 600), (InjectionState::ShownOnly, None, 500)]);
+    assert_eq!((injections[0].text.as_str(), injections[0].said.as_deref()), ("Good day.", Some("Good")));
+    step(&mut state, reply(1, ReplyState::Cut, "Good"), 800);
+    let cut = &state.snapshot().panels.injections[0];
+    assert_eq!((cut.state, cut.said.as_deref(), cut.at_ms), (InjectionState::Cut, Some("Good"), 800));
+    assert_eq!(cut.why.as_deref(), Some("You stopped it."));
+    let said: Vec<_> =
+        state.snapshot().log.entries.iter().filter(|entry| entry.what.contains("reply")).collect();
+    assert_eq!(said.len(), 4, "each state once: {said:?}");
+    // What still comes of a conversation that was left is not of the next one.
+    step(&mut state, Change::Conversation(Event::Conversation { id: "d".into(), turns: vec![] }), 900);
+    step(&mut state, reply(3, ReplyState::Cut, ""), 950);
+    assert!(state.snapshot().panels.injections.is_empty());
 }
 
 #[test]
