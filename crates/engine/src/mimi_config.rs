@@ -101,6 +101,7 @@ pub(crate) fn parse(json: &[u8], path: &Path, codebooks: usize) -> Result<mimi::
         reader.extent(key, value, 1, most)?;
     }
     reader.extent("quantizer.n_q", quantizer.n_q, codebooks, 64)?;
+    reader.extent("seanet.disable_norm_outer_blocks", seanet.disable_norm_outer_blocks, 0, 16)?;
     let hop = seanet.ratios.iter().try_fold(1_usize, |all, &ratio| all.checked_mul(ratio)).unwrap_or(0);
     if seanet.ratios.len() > 8 || hop == 0 || !FRAME.is_multiple_of(hop) || hop == FRAME {
         return Err(reader.wrong(format!("seanet.ratios {:?} do not divide a frame", seanet.ratios)));
@@ -169,6 +170,7 @@ mod tests {
             ("\"n_q\": 32", "\"n_q\": 4", "engine.config"),
             ("\"n_filters\": 4", "\"n_filters\": 0", "engine.config"),
             ("   8,\n   6", "   8,\n   7", "engine.config"),
+            ("\"disable_norm_outer_blocks\": 0", "\"disable_norm_outer_blocks\": 17", "engine.config"),
             ("\"d_model\": 64", "\"d_model\": 32", "engine.unsupported"),
             ("\"num_heads\": 4", "\"num_heads\": 5", "engine.config"),
             ("{", "", "engine.config"),

@@ -98,7 +98,8 @@ pub(super) fn round(numbers: &[f32], bytes: &mut [i8], scales: &mut [f32], sums:
         for i in 0..BLOCK {
             let rounded = round_to_int(numbers[i] * inverse);
             bytes[i] = rounded as i8;
-            total += rounded;
+            // Where weights are damaged, what is rounded is no number.
+            total = i32::wrapping_add(total, rounded);
         }
         *scale = largest / 127.0;
         *sum = *scale * total as f32;

@@ -109,6 +109,20 @@ fn extreme_blocks_do_not_overflow() {
 }
 
 #[test]
+fn what_is_no_number_is_survived() {
+    for kernels in all() {
+        for strange in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN_POSITIVE / 2.0] {
+            let mut rounded = Rounded::default();
+            rounded.round(kernels, &[strange; 64], 64);
+            let mut out = [0.0];
+            (kernels.q8_0)(&[1; 68], &rounded.columns(0, 1), &mut out);
+            let mut classes = [strange; 40];
+            (kernels.softmax)(&mut classes);
+        }
+    }
+}
+
+#[test]
 fn rounding_is_to_the_nearest_of_the_block() {
     let mut numbers = noise().vector(96);
     numbers[32..64].fill(0.0);
