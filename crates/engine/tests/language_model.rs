@@ -84,8 +84,10 @@ fn teacher_forced(config: LmConfig, weights: &str, recording: &str) -> f32 {
             let trace = numbers(&mut *lm, input, text, &forced).1;
             worst = worst.max(difference(&trace.hidden, &hidden[i]));
             worst = worst.max(difference(&trace.text_logits, &text_logits[i]));
-            for codebook in 0..codebooks {
-                worst = worst.max(difference(&trace.audio_logits[codebook], &audio_logits[i][codebook]));
+            assert_eq!(trace.audio_logits.len(), codebooks);
+            for (found, expected) in trace.audio_logits.iter().zip(audio_logits.get(i).into_iter().flatten())
+            {
+                worst = worst.max(difference(found, expected));
             }
         }
     }

@@ -159,7 +159,7 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
             let (scales, of_blocks) = (&column.scales[at * 8..][..8], &column.sums[at * 8..][..8]);
             // SAFETY: these are 256 bytes and eight numbers each.
             unsafe {
-                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i])
+                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i]);
             };
         }
     }
@@ -176,7 +176,7 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
             of_blocks[..of_scales.len()].copy_from_slice(&column.sums[at * 8..]);
             // SAFETY: these are 256 bytes and eight numbers each.
             unsafe {
-                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i])
+                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i]);
             };
         }
     }
