@@ -338,6 +338,26 @@ fn input_that_the_model_can_not_take_is_refused() {
 }
 
 #[test]
+fn numbers_that_are_none_are_noticed_and_not_spoken() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("model.safetensors");
+    let mut tensors =
+        candle_core::safetensors::load(path("lm_7bshape_weights.safetensors"), &Device::Cpu).unwrap();
+    for number in [f32::NAN, f32::INFINITY] {
+        let name = "transformer.layers.1.self_attn.out_proj.weight";
+        let mut numbers: Vec<f32> = tensors[name].flatten_all().unwrap().to_vec1().unwrap();
+        numbers[70] = number;
+        tensors.insert(name.into(), candle_core::Tensor::from_vec(numbers, (64, 64), &Device::Cpu).unwrap());
+        candle_core::safetensors::save(&tensors, &broken).unwrap();
+        for options in [CpuOptions::EXACT, CpuOptions::default()] {
+            let lm = Cpu::load(&broken, config("lm_7bshape_config.json"), options).unwrap();
+            let error = Generator::new(Box::new(lm)).step(&[0; 8], TextRule::FREE).unwrap_err();
+            assert_eq!(error.code(), "engine.not_finite", "{number}: {error}");
+        }
+    }
+}
+
+#[test]
 fn weights_of_another_model_are_named() {
     let load = |weights: &str, config: LmConfig| {
         let error = Cpu::load(&path(weights), config, CpuOptions::default()).map(|_| ()).unwrap_err();
