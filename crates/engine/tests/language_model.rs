@@ -84,8 +84,10 @@ fn teacher_forced(config: LmConfig, weights: &str, recording: &str) -> f32 {
             let trace = numbers(&mut *lm, input, text, &forced).1;
             worst = worst.max(difference(&trace.hidden, &hidden[i]));
             worst = worst.max(difference(&trace.text_logits, &text_logits[i]));
-            for codebook in 0..codebooks {
-                worst = worst.max(difference(&trace.audio_logits[codebook], &audio_logits[i][codebook]));
+            assert_eq!(trace.audio_logits.len(), codebooks);
+            for (found, expected) in trace.audio_logits.iter().zip(audio_logits.get(i).into_iter().flatten())
+            {
+                worst = worst.max(difference(found, expected));
             }
         }
     }
@@ -332,6 +334,26 @@ fn input_that_the_model_can_not_take_is_refused() {
         let later =
             (0..3).map(|_| generator.step(&[0; 8], TextRule::force(97)).map_err(code)).find(Result::is_err);
         assert_eq!(later, Some(Err("engine.input")), "a text token outside of its vocabulary");
+    }
+}
+
+#[test]
+fn numbers_that_are_none_are_noticed_and_not_spoken() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("model.safetensors");
+    let mut tensors =
+        candle_core::safetensors::load(path("lm_7bshape_weights.safetensors"), &Device::Cpu).unwrap();
+    for number in [f32::NAN, f32::INFINITY] {
+        let name = "transformer.layers.1.self_attn.out_proj.weight";
+        let mut numbers: Vec<f32> = tensors[name].flatten_all().unwrap().to_vec1().unwrap();
+        numbers[70] = number;
+        tensors.insert(name.into(), candle_core::Tensor::from_vec(numbers, (64, 64), &Device::Cpu).unwrap());
+        candle_core::safetensors::save(&tensors, &broken).unwrap();
+        for options in [CpuOptions::EXACT, CpuOptions::default()] {
+            let lm = Cpu::load(&broken, config("lm_7bshape_config.json"), options).unwrap();
+            let error = Generator::new(Box::new(lm)).step(&[0; 8], TextRule::FREE).unwrap_err();
+            assert_eq!(error.code(), "engine.not_finite", "{number}: {error}");
+        }
     }
 }
 

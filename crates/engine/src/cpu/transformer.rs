@@ -47,6 +47,12 @@ pub(crate) struct Place {
     window: usize,
 }
 
+/// Steps that are taken at once: what each sees, and how its vectors are turned.
+struct Steps {
+    views: Vec<View>,
+    angles: Vec<Vec<(f32, f32)>>,
+}
+
 /// Memory for the numbers of one step that is used again for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -114,11 +120,12 @@ impl Transformer {
         }
         let angles: Vec<_> =
             self.rope.iter().flat_map(|rope| views.iter().map(|view| rope.at(view.position))).collect();
+        let steps = Steps { views, angles };
         for (layer, cache) in self.layers.iter().zip(caches) {
-            layer.attend(bench, cache, scratch, (&views, &angles), x);
+            layer.attend(bench, cache, scratch, &steps, x);
             layer.feed_forward(bench, scratch, x);
         }
-        *position += views.len() as u64;
+        *position += steps.views.len() as u64;
     }
 }
 
@@ -171,10 +178,11 @@ impl Layer {
         bench: &mut Bench,
         cache: &mut Cache,
         scratch: &mut Scratch,
-        (views, angles): (&[View], &[Vec<(f32, f32)>]),
+        steps: &Steps,
         x: &mut [f32],
     ) {
         let dim = self.out_proj.rows();
+        let Steps { views, angles } = steps;
         let Scratch { normed, projected, queries, seen, out, transposed, .. } = scratch;
         self.norm1.apply(x, normed);
         self.in_proj.multiply(bench, normed, projected);

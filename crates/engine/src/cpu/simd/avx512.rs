@@ -133,7 +133,9 @@ fn row_times<const FORMAT: usize>(row: &[u8], columns: &Columns<'_>, out: &mut [
     while done < count {
         let left = count - done;
         let out = &mut out[done..];
-        done += if left >= 4 {
+        done += if left >= 8 {
+            row_times_some::<FORMAT, 8>(row, std::array::from_fn(|i| columns.column(done + i)), out)
+        } else if left >= 4 {
             row_times_some::<FORMAT, 4>(row, std::array::from_fn(|i| columns.column(done + i)), out)
         } else if left >= 2 {
             row_times_some::<FORMAT, 2>(row, std::array::from_fn(|i| columns.column(done + i)), out)
@@ -152,31 +154,37 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
     let (mut sums, mut zeros) = ([_mm512_setzero_ps(); N], [_mm256_setzero_ps(); N]);
     let groups = row.chunks_exact(SIZES[FORMAT]);
     let rest = groups.remainder();
+    let whole = row.len() / SIZES[FORMAT];
+    // Looked at once, so that nothing needs to be looked at in the loop, which can be unrolled then.
+    for column in &columns {
+        assert!(column.bytes.len() >= 8 * BLOCK * whole, "a column is as long as the row");
+        assert!(column.scales.len() >= 8 * whole && column.sums.len() >= 8 * whole, "and has its scales");
+    }
+    let starts = columns.map(|column| (column.bytes.as_ptr(), column.scales.as_ptr(), column.sums.as_ptr()));
     for (at, bytes) in groups.enumerate() {
         let eight = unpack::<FORMAT>(bytes);
-        for (i, column) in columns.iter().enumerate() {
-            let bytes = &column.bytes[at * 8 * BLOCK..][..8 * BLOCK];
-            let (scales, of_blocks) = (&column.scales[at * 8..][..8], &column.sums[at * 8..][..8]);
-            // SAFETY: these are 256 bytes and eight numbers each.
+        for i in 0..N {
+            let (bytes, scales, of_blocks) = starts[i];
+            // SAFETY: there are so many groups of 256 bytes and eight numbers each.
             unsafe {
-                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i])
-            };
+                let (bytes, scales) = (bytes.add(8 * BLOCK * at), scales.add(8 * at));
+                add(&eight, bytes, scales, of_blocks.add(8 * at), &mut sums[i], &mut zeros[i]);
+            }
         }
     }
     if !rest.is_empty() {
         let mut filled = [0; 272];
         filled[..rest.len()].copy_from_slice(rest);
         let eight = unpack::<FORMAT>(&filled[..SIZES[FORMAT]]);
-        let at = row.len() / SIZES[FORMAT];
         for (i, column) in columns.iter().enumerate() {
             let (mut bytes, mut scales, mut of_blocks) = ([0; 256], [0.0; 8], [0.0; 8]);
-            let (of_bytes, of_scales) = (&column.bytes[at * 8 * BLOCK..], &column.scales[at * 8..]);
+            let (of_bytes, of_scales) = (&column.bytes[whole * 8 * BLOCK..], &column.scales[whole * 8..]);
             bytes[..of_bytes.len()].copy_from_slice(of_bytes);
             scales[..of_scales.len()].copy_from_slice(of_scales);
-            of_blocks[..of_scales.len()].copy_from_slice(&column.sums[at * 8..]);
+            of_blocks[..of_scales.len()].copy_from_slice(&column.sums[whole * 8..]);
             // SAFETY: these are 256 bytes and eight numbers each.
             unsafe {
-                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i])
+                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i]);
             };
         }
     }

@@ -24,6 +24,12 @@ pub(crate) type RowTimesFloats = fn(row: &[u8], columns: &[&[f32]], out: &mut [f
 /// The same with columns that were rounded to eight bits.
 pub(crate) type RowTimesRounded = fn(row: &[u8], columns: &Columns<'_>, out: &mut [f32]);
 
+/// Rounding of blocks of [`BLOCK`] numbers.
+pub(crate) type Round = fn(numbers: &[f32], bytes: &mut [i8], scales: &mut [f32], sums: &mut [f32]);
+
+/// A query or shares, vectors of bytes, and the scales of their blocks.
+pub(crate) type WithBytes = fn(with: &[f32], bytes: &[i8], scales: &[u16], out: &mut [f32]);
+
 /// The inner loops for one set of instructions.
 pub(crate) struct Kernels {
     /// Name of the instructions.
@@ -35,7 +41,7 @@ pub(crate) struct Kernels {
     pub(crate) q8_0: RowTimesRounded,
     pub(crate) q4_k: RowTimesRounded,
     /// Rounds blocks of [`BLOCK`] numbers: to bytes, with a scale for each, and the sum of each times its scale.
-    pub(crate) round: fn(numbers: &[f32], bytes: &mut [i8], scales: &mut [f32], sums: &mut [f32]),
+    pub(crate) round: Round,
     /// Products of a query with each key.
     pub(crate) scores_f32: fn(query: &[f32], keys: &[f32], scores: &mut [f32]),
     /// Adds values, each times its share.
@@ -45,9 +51,9 @@ pub(crate) struct Kernels {
     /// Adds values in 16 bits, each times its share.
     pub(crate) gather_f16: fn(shares: &[f32], values: &[u16], sum: &mut [f32]),
     /// Products of a query with keys of eight bits; each block of a key has a scale in 16 bits.
-    pub(crate) scores_q8: fn(query: &[f32], keys: &[i8], scales: &[u16], scores: &mut [f32]),
+    pub(crate) scores_q8: WithBytes,
     /// Adds values in eight bits, each times its share.
-    pub(crate) gather_q8: fn(shares: &[f32], values: &[i8], scales: &[u16], sum: &mut [f32]),
+    pub(crate) gather_q8: WithBytes,
     /// Turns scores into shares of one. There has to be a finite one.
     pub(crate) softmax: fn(scores: &mut [f32]),
     /// Numbers into 16 bits.

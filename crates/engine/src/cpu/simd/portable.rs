@@ -10,7 +10,7 @@ use crate::cpu::rounded::Columns;
 pub(super) static KERNELS: Kernels = Kernels {
     name: "portable",
     f32: |row, columns, out| {
-        times(columns, out, |column| lanes::dot::<Apart, 4>(row, column, f32::from_le_bytes))
+        times(columns, out, |column| lanes::dot::<Apart, 4>(row, column, f32::from_le_bytes));
     },
     f16: |row, columns, out| {
         let widen = |bytes| lanes::widen_f16(u16::from_le_bytes(bytes));
