@@ -1,5 +1,5 @@
 //! `myca bench --golden` as the program that it is.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
 
 mod program;
 
