@@ -1,6 +1,11 @@
 //! `cargo bench -p engine --bench endurance -- HOURS`: so many hours of sound through a tiny model, as fast as it goes,
 //! and what memory and a frame's time are after each.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "a benchmark prints, and may stop")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark prints, and may stop"
+)]
 
 use std::time::Instant;
 
