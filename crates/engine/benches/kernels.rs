@@ -1,5 +1,10 @@
 //! `cargo bench -p engine --bench kernels`: every set of instructions of this machine, one thread.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark prints, and may stop"
+)]
 
 fn main() {
     // Part of a name, to measure only those: `cargo bench -p engine --bench kernels -- AVX2`.
