@@ -132,11 +132,12 @@ impl Matrix {
         } else if count > 1 {
             transposed.resize(rows * count, 0.0);
             pool.fill(transposed, part * count, fill);
-            for (row, numbers) in transposed.chunks_exact(count).enumerate() {
-                for (vector, &number) in numbers.iter().enumerate() {
-                    out[vector * rows + row] = number;
+            let transposed = &*transposed;
+            pool.fill(out, rows, |vector, out| {
+                for (number, numbers) in out.iter_mut().zip(transposed.chunks_exact(count)) {
+                    *number = numbers[vector];
                 }
-            }
+            });
         }
     }
 }

@@ -208,13 +208,14 @@ impl Layer {
         match &self.feedforward {
             Feedforward::Gated { linear_in, linear_out } => {
                 linear_in.multiply(bench, normed, gate);
-                hidden.clear();
                 let width = linear_out.columns();
-                for both in gate.chunks_exact_mut((2 * width).max(1)) {
-                    let (gate, up) = both.split_at_mut(width);
-                    (bench.kernels.silu)(gate, up);
-                    hidden.extend_from_slice(gate);
-                }
+                let (both, silu) = (&*gate, bench.kernels.silu);
+                hidden.resize(both.len() / 2, 0.0);
+                bench.pool.fill(hidden, width, |i, hidden| {
+                    let (gate, up) = both[2 * i * width..][..2 * width].split_at(width);
+                    hidden.copy_from_slice(gate);
+                    silu(hidden, up);
+                });
                 linear_out.multiply(bench, hidden, out);
             }
             Feedforward::Plain { linear1, linear2 } => {
