@@ -15,7 +15,7 @@ use crate::timing::percentiles;
 use crate::{Backend, Cpu, CpuOptions, Error, Input, Reference, Request, Sampling};
 
 /// Bytes that are read to find out how fast they can be: many times what caches hold, and little beside a model.
-const BANDWIDTH_BYTES: usize = 256 << 20;
+const BANDWIDTH_BYTES: usize = 512 << 20;
 
 /// How often that is done; the best counts, as everything else that runs can only make it worse.
 const BANDWIDTH_RUNS: usize = 5;

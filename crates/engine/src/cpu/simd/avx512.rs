@@ -136,9 +136,7 @@ fn row_times<const FORMAT: usize>(row: &[u8], columns: &Columns<'_>, out: &mut [
     while done < count {
         let left = count - done;
         let out = &mut out[done..];
-        done += if left >= 8 {
-            row_times_some::<FORMAT, 8>(row, std::array::from_fn(|i| columns.column(done + i)), out)
-        } else if left >= 4 {
+        done += if left >= 4 {
             row_times_some::<FORMAT, 4>(row, std::array::from_fn(|i| columns.column(done + i)), out)
         } else if left >= 2 {
             row_times_some::<FORMAT, 2>(row, std::array::from_fn(|i| columns.column(done + i)), out)
@@ -176,7 +174,12 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
             // SAFETY: there are so many groups of 256 bytes and eight numbers each.
             unsafe {
                 let (bytes, scales) = (bytes.add(8 * BLOCK * at), scales.add(8 * at));
-                add(&eight, bytes, scales, of_blocks.add(8 * at), &mut sums[i], &mut zeros[i]);
+                let of_blocks = of_blocks.add(8 * at);
+                if N == 1 {
+                    add::<true>(&eight, bytes, scales, of_blocks, &mut sums[i], &mut zeros[i]);
+                } else {
+                    add::<false>(&eight, bytes, scales, of_blocks, &mut sums[i], &mut zeros[i]);
+                }
             }
         }
     }
@@ -192,7 +195,14 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
             of_blocks[..of_scales.len()].copy_from_slice(&column.sums[whole * 8..]);
             // SAFETY: these are 256 bytes and eight numbers each.
             unsafe {
-                add(&eight, bytes.as_ptr(), scales.as_ptr(), of_blocks.as_ptr(), &mut sums[i], &mut zeros[i]);
+                add::<false>(
+                    &eight,
+                    bytes.as_ptr(),
+                    scales.as_ptr(),
+                    of_blocks.as_ptr(),
+                    &mut sums[i],
+                    &mut zeros[i],
+                );
             };
         }
     }
@@ -203,13 +213,13 @@ fn row_times_some<const FORMAT: usize, const N: usize>(
     N
 }
 
-/// Adds the products of eight blocks.
+/// Adds the products of eight blocks, of one column `ALONE` or of several in turn.
 ///
 /// # Safety
 /// There are 256 bytes, and eight numbers of each kind.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-unsafe fn add(
+unsafe fn add<const ALONE: bool>(
     eight: &Eight,
     bytes: *const i8,
     scales: *const f32,
@@ -221,14 +231,25 @@ unsafe fn add(
     let (scales, of_blocks) = unsafe { (_mm256_loadu_ps(scales), _mm256_loadu_ps(of_blocks)) };
     let factors = _mm512_castps256_ps512(_mm256_mul_ps(eight.scales, scales));
     *zeros = _mm256_fmadd_ps(eight.least, of_blocks, *zeros);
-    for (pair, &weights) in eight.weights.iter().enumerate() {
+    let products = |pair: usize| {
         // SAFETY: as promised by the caller.
         let numbers = unsafe { _mm512_loadu_si512(bytes.add(64 * pair).cast()) };
-        let products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), weights, numbers));
-        // Eight lanes for the first block of the pair, and eight for the second.
+        _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), eight.weights[pair], numbers))
+    };
+    // Eight lanes for the first block of the pair, and eight for the second.
+    let scaled = |pair: usize| {
         let first = _mm512_set1_epi32(2 * pair as i32);
-        let which = _mm512_mask_add_epi32(first, 0xff00, first, _mm512_set1_epi32(1));
-        *sums = _mm512_fmadd_ps(_mm512_permutexvar_ps(which, factors), products, *sums);
+        _mm512_permutexvar_ps(_mm512_mask_add_epi32(first, 0xff00, first, _mm512_set1_epi32(1)), factors)
+    };
+    if ALONE {
+        // Four sums one after the other would be waited for.
+        let low = _mm512_fmadd_ps(scaled(1), products(1), _mm512_mul_ps(scaled(0), products(0)));
+        let high = _mm512_fmadd_ps(scaled(3), products(3), _mm512_mul_ps(scaled(2), products(2)));
+        *sums = _mm512_add_ps(*sums, _mm512_add_ps(low, high));
+    } else {
+        for pair in 0..4 {
+            *sums = _mm512_fmadd_ps(scaled(pair), products(pair), *sums);
+        }
     }
 }
 
