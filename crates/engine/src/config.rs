@@ -7,6 +7,7 @@ use candle_nn::Activation;
 use moshi::NormType;
 use moshi::transformer::{Config as Transformer, PositionalEmbedding};
 use serde::Deserialize;
+use weights::layout::Depformer;
 
 use crate::{Error, Sampling, TokenSampling, personaplex};
 
@@ -171,12 +172,8 @@ pub struct LmConfig {
 pub struct DepformerConfig {
     /// Shape of each slice.
     pub transformer: Transformer,
-    /// Which set of weights each codebook uses. As long as there are codebooks that Moshi generates.
-    pub schedule: Vec<usize>,
-    /// Whether the slices have projections of their own from the temporal transformer.
-    pub multi_linear: bool,
-    /// Whether the slices have transformer weights of their own.
-    pub weights_per_step: bool,
+    /// Which weights each slice has. There are as many slices as codebooks that Moshi generates.
+    pub slices: Depformer,
     /// Width of embeddings that are stored as a product of two matrices.
     pub low_rank_embeddings: Option<usize>,
 }
@@ -229,7 +226,7 @@ impl LmConfig {
     /// Codebooks that Moshi generates for itself.
     #[must_use]
     pub fn generated_codebooks(&self) -> usize {
-        self.depformer.schedule.len()
+        self.depformer.slices.schedule.len()
     }
 
     /// Codebooks of the other speaker.
@@ -352,9 +349,11 @@ impl Reader<'_> {
         })?;
         Ok(DepformerConfig {
             transformer,
-            schedule,
-            multi_linear: keys.depformer_multi_linear,
-            weights_per_step: keys.depformer_weights_per_step,
+            slices: Depformer {
+                schedule,
+                multi_linear: keys.depformer_multi_linear,
+                weights_per_step: keys.depformer_weights_per_step,
+            },
             low_rank_embeddings: keys.depformer_low_rank_embeddings,
         })
     }

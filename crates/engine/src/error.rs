@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use weights::quantize::QuantizeError;
 
 /// Why a model can not be loaded or run. The sentences say what happened and what to do.
 #[derive(Debug, Error)]
@@ -45,16 +46,9 @@ pub enum Error {
         /// What it asks for.
         what: String,
     },
-    /// Weights without a tensor that the model description calls for.
-    #[error(
-        "{path} has no tensor {name}. Weights and model description are of different models; download both again."
-    )]
-    MissingTensor {
-        /// The weights.
-        path: PathBuf,
-        /// The tensor, as the file would name it.
-        name: String,
-    },
+    /// Weights that can not be read, or without a tensor that the model description calls for.
+    #[error(transparent)]
+    Weights(#[from] weights::Error),
     /// A tensor of another shape than the model description calls for.
     #[error(
         "In {path}, {name} has shape {found:?} where the model description asks for {expected:?}. \
@@ -69,16 +63,6 @@ pub enum Error {
         expected: Vec<usize>,
         /// What is there.
         found: Vec<usize>,
-    },
-    /// A tensor of numbers that are not read here.
-    #[error("In {path}, {name} holds numbers of type {found}. Use weights in F32, F16, BF16, or GGUF.")]
-    TensorType {
-        /// The weights.
-        path: PathBuf,
-        /// The tensor, as the file names it.
-        name: String,
-        /// The type, as the file names it.
-        found: String,
     },
     /// A file that would be overwritten.
     #[error("{path} is there already. Name a folder without a model.")]
@@ -109,9 +93,9 @@ pub enum Error {
         /// What it was given.
         what: String,
     },
-    /// Weights can not be written.
+    /// Weights that can not be written.
     #[error(transparent)]
-    Weights(weights::WriteError),
+    Quantize(#[from] QuantizeError),
     /// Numbers that are none, or have no bound.
     #[error("The model came to numbers that are none: its weights are damaged. Download it again.")]
     NotFinite,
@@ -152,15 +136,20 @@ impl Error {
             Self::Damaged { .. } => "engine.damaged",
             Self::Config { .. } => "engine.config",
             Self::Unsupported { .. } => "engine.unsupported",
-            Self::MissingTensor { .. } => "engine.missing_tensor",
             Self::TensorShape { .. } => "engine.tensor_shape",
-            Self::TensorType { .. } => "engine.tensor_type",
             Self::Exists { .. } => "engine.exists",
             Self::Voice { .. } => "engine.voice",
             Self::Persona { .. } => "engine.persona",
             Self::GivenUp => "engine.given_up",
             Self::Input { .. } => "engine.input",
-            Self::Weights(error) => error.code(),
+            Self::Weights(error) => match error {
+                weights::Error::MissingFile { .. } => "engine.missing_file",
+                weights::Error::File { .. } => "engine.file",
+                weights::Error::Damaged { .. } => "engine.damaged",
+                weights::Error::MissingTensor { .. } => "engine.missing_tensor",
+                weights::Error::TensorType { .. } => "engine.tensor_type",
+            },
+            Self::Quantize(error) => error.code(),
             Self::NotFinite => "engine.not_finite",
             Self::Compute(_) => "engine.compute",
             Self::Address { .. } => "engine.address",
@@ -170,24 +159,8 @@ impl Error {
     }
 }
 
-impl From<weights::Error> for Error {
-    fn from(error: weights::Error) -> Self {
-        match error {
-            weights::Error::MissingFile { path } => Self::MissingFile { path },
-            weights::Error::File { path, source } => Self::File { path, source },
-            weights::Error::Damaged { path, reason } => Self::Damaged { path, reason },
-            weights::Error::MissingTensor { path, name } => Self::MissingTensor { path, name },
-            weights::Error::TensorType { path, name, found } => Self::TensorType { path, name, found },
-        }
-    }
-}
-
 impl From<weights::WriteError> for Error {
     fn from(error: weights::WriteError) -> Self {
-        match error {
-            weights::WriteError::Exists { path } => Self::Exists { path },
-            weights::WriteError::File { path, source } => Self::File { path, source },
-            other => Self::Weights(other),
-        }
+        Self::Quantize(error.into())
     }
 }

@@ -15,7 +15,6 @@ pub mod full;
 pub mod fuzzing;
 mod generator;
 pub mod golden;
-mod layout;
 mod mimi_config;
 mod model;
 mod personaplex;

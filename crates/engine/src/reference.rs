@@ -55,7 +55,7 @@ impl Reference {
             return Self::new(config, &tensors)
                 .map_err(|error| Error::Damaged { path: path.into(), reason: error.to_string() });
         }
-        let tensors = FileTensors::of_lm(path, &config.depformer)?;
+        let tensors = FileTensors::of_lm(path, &config.depformer.slices)?;
         candle_weights::build(Box::new(tensors), |tensors| {
             Self::new(config, &MaybeQuantizedVarBuilder::Real(tensors))
         })

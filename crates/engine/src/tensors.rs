@@ -3,11 +3,10 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use weights::layout::{self, Depformer, Place};
 use weights::{File, Tensor};
 
 use crate::Error;
-use crate::config::DepformerConfig;
-use crate::layout::{self, Place};
 
 /// A source of tensors, asked for by the names of Kyutai's Rust crate.
 pub(crate) trait Tensors: Debug + Send + Sync {
@@ -22,12 +21,12 @@ pub(crate) trait Tensors: Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) struct FileTensors {
     file: File,
-    depformer: Option<DepformerConfig>,
+    depformer: Option<Depformer>,
 }
 
 impl FileTensors {
     /// Weights of a language model.
-    pub(crate) fn of_lm(path: &Path, depformer: &DepformerConfig) -> Result<Self, Error> {
+    pub(crate) fn of_lm(path: &Path, depformer: &Depformer) -> Result<Self, Error> {
         Ok(Self { file: File::open(path)?, depformer: Some(depformer.clone()) })
     }
 
@@ -50,7 +49,8 @@ impl Tensors for FileTensors {
         let there = places.iter().find(|place| self.file.info(&place.tensor).is_some());
         // The last place is the one in the layout that is published most.
         let Some(Place { tensor, part }) = there.or(places.last()) else {
-            return Err(Error::MissingTensor { path: self.file.path().into(), name: name.into() });
+            let (path, name) = (self.file.path().into(), name.into());
+            return Err(weights::Error::MissingTensor { path, name }.into());
         };
         let found = self.file.tensor(tensor)?;
         let of_part = match (part, shape.first()) {

@@ -105,7 +105,7 @@ impl Cpu {
     /// # Errors
     /// [`Error`] where the file is missing, damaged, or of another model than `config`.
     pub fn load(path: &Path, config: LmConfig, options: CpuOptions) -> Result<Self, Error> {
-        let tensors = FileTensors::of_lm(path, &config.depformer)?;
+        let tensors = FileTensors::of_lm(path, &config.depformer.slices)?;
         Self::new(config, &tensors, options)
     }
 

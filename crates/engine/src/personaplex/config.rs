@@ -39,11 +39,14 @@ impl LmConfig {
             return Ok(self);
         }
         let own = self.codebooks / 2;
-        if own != SILENCE.len() || !self.codebooks.is_multiple_of(2) || self.depformer.schedule.len() < own {
+        if own != SILENCE.len()
+            || !self.codebooks.is_multiple_of(2)
+            || self.depformer.slices.schedule.len() < own
+        {
             return Err(format!(
                 "PersonaPlex has {own} of {} codebooks for itself, and {} slices",
                 self.codebooks,
-                self.depformer.schedule.len()
+                self.depformer.slices.schedule.len()
             ));
         }
         let most = SILENCE.iter().chain(&SINE).max().copied().unwrap_or(0);
@@ -54,7 +57,7 @@ impl LmConfig {
             return Err("its context is too short".into());
         }
         // The slices behind these say what the other speaker would; nothing of the others depends on them.
-        self.depformer.schedule.truncate(own);
+        self.depformer.slices.schedule.truncate(own);
         self.depformer.transformer.context = own;
         self.depformer.transformer.max_seq_len = own;
         // Its ring of keys takes the oldest one for one of the future as soon as it is full, so it sees one less.
@@ -84,7 +87,7 @@ mod tests {
             let config = parse(json).unwrap();
             assert!(config.personaplex, "{json}");
             assert_eq!((config.generated_codebooks(), config.heard_codebooks()), (8, 8), "{json}");
-            assert_eq!(config.depformer.schedule, [0, 1, 2, 3, 4, 5, 6, 7], "{json}");
+            assert_eq!(config.depformer.slices.schedule, [0, 1, 2, 3, 4, 5, 6, 7], "{json}");
             assert_eq!(
                 (config.transformer.context, config.depformer.transformer.context),
                 (2999, 8),

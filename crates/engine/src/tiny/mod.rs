@@ -8,11 +8,11 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
-use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use hound::SampleFormat;
 use moshi::mimi::Mimi;
 use serde_json::json;
+use weights::Format;
+use weights::quantize::{Options, quantize};
 
 pub(crate) use self::random::RandomWeights;
 use crate::tokenizer::write_model;
@@ -89,13 +89,14 @@ fn write_files(folder: &Path, settings: TinySettings, personaplex: bool) -> Resu
 
     let description = folder.join(CONFIG);
     let (config, _) = LmConfig::parse(lm.to_string().as_bytes(), &description)?;
-    let weights = RandomWeights::of_lm(settings.seed, config.depformer.clone(), &vocabulary);
+    let slices = config.depformer.slices.clone();
+    let weights = RandomWeights::of_lm(settings.seed, slices.clone(), &vocabulary);
     Cpu::new(config, &weights, CpuOptions::default())?;
-    weights.save(&folder.join(MOSHI[0]))?;
+    let moshi = folder.join(MOSHI[0]);
+    weights.save(&moshi)?;
     if settings.quantized {
-        let path = folder.join(QUANTIZED);
-        let file = std::fs::File::create(&path).map_err(failed(&path))?;
-        quantize(weights.by_rust_name(), file)?;
+        let (from, options) = (weights::File::open(&moshi)?, Options::new(Format::Q8_0));
+        quantize(&from, &slices, &folder.join(QUANTIZED), &options, &mut |_| true)?;
     }
 
     let config = mimi_config::parse(mimi.to_string().as_bytes(), &folder.join(MIMI_CONFIG), 8)?;
@@ -130,18 +131,6 @@ fn voice(path: &Path) -> hound::Result<()> {
         writer.write_sample((most * loudness * harmonics.sum::<f32>() / 2.0) as i16)?;
     }
     writer.finalize()
-}
-
-/// As Kyutai quantizes: matrices whose rows are whole blocks, all else stays as it is.
-fn quantize(tensors: Vec<(String, Tensor)>, mut file: std::fs::File) -> Result<(), Error> {
-    let mut quantized = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let blocks = tensor.dims().len() == 2 && tensor.dim(1)?.is_multiple_of(32);
-        let kind = if blocks { GgmlDType::Q8_0 } else { GgmlDType::F32 };
-        quantized.push((name, QTensor::quantize(&tensor, kind)?));
-    }
-    let tensors: Vec<_> = quantized.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    Ok(gguf_file::write(&mut file, &[], &tensors)?)
 }
 
 fn lm_json(vocabulary: usize) -> serde_json::Value {

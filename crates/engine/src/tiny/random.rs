@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use candle_core::{Device, Shape, Tensor};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
+use weights::layout::{self, Depformer, Place};
 
 use super::words::{PADDING, Piece};
 use crate::Error;
-use crate::config::DepformerConfig;
-use crate::layout::{self, Place};
 use crate::tensors::Tensors;
 
 /// What the first component of each text embedding is: the same for all, so that the output can rely on it.
@@ -34,21 +33,16 @@ pub(crate) struct RandomWeights(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     seed: u64,
-    depformer: Option<DepformerConfig>,
+    depformer: Option<Depformer>,
     said: Vec<bool>,
     made: Mutex<Made>,
 }
 
-#[derive(Debug, Default)]
-struct Made {
-    /// By the name that was asked for.
-    by_rust_name: BTreeMap<String, Tensor>,
-    /// By the name in PyTorch, with the number of the part for those that are stacked.
-    by_place: BTreeMap<(String, usize), Tensor>,
-}
+/// By the name in PyTorch, with the number of the part for those that are stacked.
+type Made = BTreeMap<(String, usize), Tensor>;
 
 impl RandomWeights {
-    pub(super) fn of_lm(seed: u64, depformer: DepformerConfig, vocabulary: &[Piece]) -> Self {
+    pub(super) fn of_lm(seed: u64, depformer: Depformer, vocabulary: &[Piece]) -> Self {
         let said = vocabulary.iter().map(|piece| piece.said).collect();
         Self(Arc::new(Inner { seed, depformer: Some(depformer), said, made: Mutex::default() }))
     }
@@ -60,17 +54,12 @@ impl RandomWeights {
     /// Writes everything that was asked for, under PyTorch's names.
     pub(crate) fn save(&self, path: &Path) -> Result<(), Error> {
         let mut parts = BTreeMap::<String, Vec<Tensor>>::new();
-        for ((name, _), tensor) in &self.0.made().by_place {
+        for ((name, _), tensor) in &*self.0.made() {
             parts.entry(name.clone()).or_default().push(tensor.clone());
         }
         let stacked = parts.into_iter().map(|(name, parts)| Ok((name, Tensor::cat(&parts, 0)?)));
         let tensors = stacked.collect::<candle_core::Result<HashMap<_, _>>>()?;
         Ok(candle_core::safetensors::save(&tensors, path)?)
-    }
-
-    /// Everything that was asked for, under the names of Kyutai's Rust crate.
-    pub(super) fn by_rust_name(&self) -> Vec<(String, Tensor)> {
-        self.0.made().by_rust_name.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
     }
 }
 
@@ -91,15 +80,14 @@ impl Inner {
         let place = self.place(name);
         let key = (place.tensor, place.part.unwrap_or(0));
         let mut made = self.made();
-        let tensor = match made.by_place.get(&key) {
+        let tensor = match made.get(&key) {
             Some(tensor) => tensor.clone(),
             None => {
                 let tensor = Tensor::from_vec(self.numbers(&key, shape), shape, &Device::Cpu)?;
-                made.by_place.insert(key, tensor.clone());
+                made.insert(key, tensor.clone());
                 tensor
             }
         };
-        made.by_rust_name.insert(name.into(), tensor.clone());
         Ok(tensor)
     }
 
