@@ -172,7 +172,8 @@ fn steps_after(
     let times = timed(lm, settings.frames)?;
     let frames = times.len();
     let [p50_ms, p99_ms] = percentiles(times, [0.5, 0.99]);
-    let remembered = settings.options.cache.bytes_of(lm.config(), context);
+    let seen = context.min(lm.config().transformer.context);
+    let remembered = settings.options.cache.bytes_of(lm.config(), seen);
     let floor_ms = floor(lm.bytes_of_step() + remembered, read_bandwidth);
     Ok(StepFigures { context, frames, p50_ms, p99_ms, floor_ms, ratio: p50_ms / floor_ms })
 }

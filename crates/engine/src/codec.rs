@@ -150,7 +150,8 @@ impl Decoder {
     /// The next frame of sound, [`FRAME`] samples, from one code for each codebook.
     ///
     /// # Errors
-    /// [`Error::Input`] for another number of codes or a code outside of its codebook.
+    /// [`Error::Input`] for another number of codes or a code outside of its codebook, [`Error::NotFinite`] where damaged
+    /// weights make no sound.
     pub fn decode(&mut self, codes: &[u32]) -> Result<Vec<f32>, Error> {
         if codes.len() != self.codebooks() || codes.iter().any(|&code| code as usize >= self.codebook_size())
         {
@@ -159,7 +160,8 @@ impl Decoder {
         let codes = Tensor::from_slice(codes, (1, codes.len(), 1), &Device::Cpu)?;
         let pcm = self.mimi.decode_step(&StreamTensor::from_tensor(codes), &().into())?;
         let pcm = pcm.as_option().ok_or(Error::Stopped { stage: "decoder" })?;
-        Ok(pcm.flatten_all()?.to_vec1()?)
+        let pcm: Vec<f32> = pcm.flatten_all()?.to_vec1()?;
+        if pcm.iter().all(|sample| sample.is_finite()) { Ok(pcm) } else { Err(Error::NotFinite) }
     }
 
     /// Goes back to the start of time.

@@ -106,6 +106,21 @@ fn codes_and_frames_that_can_not_be_are_refused() {
 }
 
 #[test]
+fn damaged_weights_make_an_error_and_no_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("mimi.safetensors");
+    let mut tensors =
+        candle_core::safetensors::load(path("mimi_small_weights.safetensors"), &candle_core::Device::Cpu)
+            .unwrap();
+    let name = "decoder.model.0.conv.conv.weight";
+    let damaged = (&tensors[name] * f64::NAN).unwrap();
+    tensors.insert(name.into(), damaged);
+    candle_core::safetensors::save(&tensors, &broken).unwrap();
+    let (_, mut decoder) = load_codec(&broken, Some(&path("mimi_small_config.json")), 8).unwrap();
+    assert_eq!(decoder.decode(&[0; 8]).unwrap_err().code(), "engine.not_finite");
+}
+
+#[test]
 fn a_codec_of_another_shape_is_named() {
     let weights = path("mimi_small_weights.safetensors");
     let error = load_codec(&weights, None, 8).unwrap_err();

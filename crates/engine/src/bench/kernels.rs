@@ -6,7 +6,7 @@ use weights::{Format, Tensor};
 
 use super::{BANDWIDTH_RUNS, read};
 use crate::Error;
-use crate::cpu::kernels::{Bench, Cache, CacheFormat, Matrix, Pool, View, all};
+use crate::cpu::kernels::{Cache, CacheFormat, Matrix, Pool, View, Workbench, all};
 
 /// Extent of the matrices: those of Moshi 7B.
 const EXTENT: usize = 4096;
@@ -44,8 +44,8 @@ pub fn kernels(wanted: &str) -> Result<(f64, Vec<KernelFigures>), Error> {
     let fastest = reads.fold(0.0, f64::max);
     let mut figures = Vec::new();
     for kernels in all().into_iter().filter(|kernels| kernels.name.contains(wanted)) {
-        let mut bench = Bench::new(Pool::new(1)?, kernels, false);
-        let mut add = |what: String, bytes: usize, work: &mut dyn FnMut(&mut Bench)| {
+        let mut bench = Workbench::new(Pool::new(1)?, kernels, false);
+        let mut add = |what: String, bytes: usize, work: &mut dyn FnMut(&mut Workbench)| {
             let runs = (0..3).map(|_| {
                 let began = Instant::now();
                 work(&mut bench);

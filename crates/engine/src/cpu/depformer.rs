@@ -1,7 +1,8 @@
 //! The transformer over the codebooks of one step: each codebook is a step of it, with weights of its own.
 
 use super::cache::CacheFormat;
-use super::matrix::{Bench, Matrix, matrix};
+use super::check_finite;
+use super::matrix::{Matrix, Workbench, matrix};
 use super::transformer::{Place, Scratch, Transformer};
 use crate::config::LmConfig;
 use crate::tensors::Tensors;
@@ -58,7 +59,7 @@ impl Depformer {
     /// Picks a token for each codebook of the step that `hidden` belongs to, into `picked`.
     pub(crate) fn pick(
         &mut self,
-        bench: &mut Bench,
+        bench: &mut Workbench,
         sampler: &mut Sampler,
         hidden: &[f32],
         request: &Request<'_>,
@@ -81,6 +82,7 @@ impl Depformer {
             self.x.iter_mut().zip(embedded).for_each(|(x, embedded)| *x += embedded);
             slice.transformer.forward(bench, place, &mut self.scratch, &mut self.x);
             slice.linear_out.multiply(bench, &self.x, &mut self.logits);
+            check_finite(&self.logits)?;
             let token = sampler.pick(&self.logits, request.sampling.audio);
             picked.audio.push(token);
             if let Some(trace) = &mut picked.trace {

@@ -17,7 +17,7 @@ const LEAST: usize = 1 << 16;
 
 /// What a multiplication works with. One for each model, as only one runs at a time.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct Workbench {
     pub(crate) pool: Pool,
     pub(crate) kernels: &'static Kernels,
     /// Whether quantized weights are multiplied with the activations as they are, which is slow, instead of with ones
@@ -27,7 +27,7 @@ pub(crate) struct Bench {
     transposed: Vec<f32>,
 }
 
-impl Bench {
+impl Workbench {
     pub(crate) fn new(pool: Pool, kernels: &'static Kernels, exact: bool) -> Self {
         Self { pool, kernels, exact, rounded: Rounded::default(), transposed: Vec::new() }
     }
@@ -80,10 +80,10 @@ impl Matrix {
     }
 
     /// Multiplies vectors that lie one after the other; the results do so too.
-    pub(crate) fn multiply(&self, bench: &mut Bench, input: &[f32], out: &mut Vec<f32>) {
+    pub(crate) fn multiply(&self, bench: &mut Workbench, input: &[f32], out: &mut Vec<f32>) {
         let (rows, columns) = (self.rows(), self.columns());
         let count = input.len() / columns.max(1);
-        let Bench { pool, kernels, exact, rounded, transposed } = bench;
+        let Workbench { pool, kernels, exact, rounded, transposed } = bench;
         let format = self.tensor.format();
         let quantized = matches!(format, Format::Q4_0 | Format::Q8_0 | Format::Q4K);
         if quantized && !*exact {

@@ -15,7 +15,7 @@ mod transformer;
 /// What benchmarks measure by itself.
 pub(crate) mod kernels {
     pub(crate) use super::cache::{Cache, CacheFormat, View};
-    pub(crate) use super::matrix::{Bench, Matrix};
+    pub(crate) use super::matrix::{Matrix, Workbench};
     pub(crate) use super::pool::Pool;
     pub(crate) use super::simd::all;
 }
@@ -24,7 +24,7 @@ use std::path::Path;
 
 pub use self::cache::CacheFormat;
 use self::depformer::Depformer;
-use self::matrix::{Bench, Matrix, matrix};
+use self::matrix::{Matrix, Workbench, matrix};
 use self::norm::Norm;
 use self::pool::Pool;
 use self::transformer::{Place, Scratch, Transformer};
@@ -84,7 +84,7 @@ impl CacheFormat {
 #[derive(Debug)]
 pub struct Cpu {
     config: LmConfig,
-    bench: Bench,
+    bench: Workbench,
     sampler: Sampler,
     text_embedding: Matrix,
     audio_embeddings: Vec<Matrix>,
@@ -128,7 +128,7 @@ impl Cpu {
         config.transformer.context = window;
         let threads = options.threads.unwrap_or_else(cores).max(1);
         Ok(Self {
-            bench: Bench::new(Pool::new(threads)?, simd::best(), options.exact),
+            bench: Workbench::new(Pool::new(threads)?, simd::best(), options.exact),
             sampler: Sampler::new(0),
             text_embedding: matrix(tensors, "text_emb.weight", config.text_vocabulary + 1, dim)?,
             audio_embeddings,
@@ -233,9 +233,7 @@ impl Backend for Cpu {
         let (mut hidden, mut text_logits) = (Vec::new(), Vec::new());
         self.out_norm.apply(&x, &mut hidden);
         self.text_linear.multiply(bench, &hidden, &mut text_logits);
-        if text_logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(Error::NotFinite);
-        }
+        check_finite(&text_logits)?;
         let picked_text = self.sampler.pick(&text_logits, request.sampling.text);
         let mut extra_heads = Vec::new();
         for head in &self.extra_heads {
@@ -251,6 +249,11 @@ impl Backend for Cpu {
         self.depformer.pick(bench, &mut self.sampler, &hidden, request, &mut picked)?;
         Ok(picked)
     }
+}
+
+/// Damaged weights make numbers that are none, which spread to all that comes after.
+fn check_finite(numbers: &[f32]) -> Result<(), Error> {
+    if numbers.iter().all(|number| number.is_finite()) { Ok(()) } else { Err(Error::NotFinite) }
 }
 
 /// Cores of this machine. Two threads of one core share what they would wait for.

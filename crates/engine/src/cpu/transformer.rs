@@ -4,7 +4,7 @@ use candle_nn::Activation;
 use moshi::transformer::{Config, PositionalEmbedding};
 
 use super::cache::{Cache, CacheFormat, View};
-use super::matrix::{Bench, Matrix, matrix};
+use super::matrix::{Matrix, Workbench, matrix};
 use super::norm::{self, Norm, Rope};
 use super::simd::Kernels;
 use crate::Error;
@@ -108,7 +108,13 @@ impl Transformer {
     }
 
     /// Takes steps: `x` holds the input of each, and the output afterwards.
-    pub(crate) fn forward(&self, bench: &mut Bench, place: &mut Place, scratch: &mut Scratch, x: &mut [f32]) {
+    pub(crate) fn forward(
+        &self,
+        bench: &mut Workbench,
+        place: &mut Place,
+        scratch: &mut Scratch,
+        x: &mut [f32],
+    ) {
         let dim = self.dim;
         let Place { caches, position, window } = place;
         let views: Vec<_> =
@@ -175,7 +181,7 @@ impl Layer {
 
     fn attend(
         &self,
-        bench: &mut Bench,
+        bench: &mut Workbench,
         cache: &mut Cache,
         scratch: &mut Scratch,
         steps: &Steps,
@@ -202,7 +208,7 @@ impl Layer {
         add(x, out, self.scale1.as_deref());
     }
 
-    fn feed_forward(&self, bench: &mut Bench, scratch: &mut Scratch, x: &mut [f32]) {
+    fn feed_forward(&self, bench: &mut Workbench, scratch: &mut Scratch, x: &mut [f32]) {
         let Scratch { normed, gate, hidden, out, .. } = scratch;
         self.norm2.apply(x, normed);
         match &self.feedforward {

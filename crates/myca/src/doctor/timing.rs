@@ -158,7 +158,7 @@ fn know(named: &Path, place: &Place) -> Result<Known, String> {
 /// The form of weights that a model stands for.
 fn form(examined: &Examined) -> Weights {
     match examined.weights {
-        // All of these are widened to 32 bits when they are loaded, and cost the same from then on.
+        // What is larger than 16 bits costs no less than they do.
         models::Weights::F32 | models::Weights::F16 | models::Weights::Bf16 => Weights::Bf16,
         models::Weights::Q8 => Weights::Q8,
         models::Weights::Q4 => Weights::Q4,

@@ -6,9 +6,11 @@
 
 use std::arch::x86_64::*;
 
+use super::avx2::{self, to_f16};
 use super::lanes::{self, Fused};
 use super::portable::times;
-use super::{BLOCK, Kernels, avx2};
+use super::x86::{here, lanes_for, table};
+use super::{BLOCK, Kernels};
 use crate::cpu::rounded::{Column, Columns};
 
 /// Whether this processor has them.
@@ -21,46 +23,9 @@ pub(super) fn is_there() -> bool {
         && is_x86_feature_detected!("avx512vnni")
 }
 
-/// Makes a function that anybody may call out of one for certain instructions. It is private to this table.
-macro_rules! here {
-    ($function:path, |$($argument:ident: $kind:ty),*|) => {{
-        fn call($($argument: $kind),*) {
-            // SAFETY: the table is used only where `is_there` says so.
-            unsafe { $function($($argument),*) }
-        }
-        call
-    }};
-}
+pub(super) static KERNELS: Kernels = table!("AVX-512");
 
-pub(super) static KERNELS: Kernels = Kernels {
-    name: "AVX-512",
-    f32: here!(f32_row, |row: &[u8], columns: &[&[f32]], out: &mut [f32]|),
-    f16: here!(f16_row, |row: &[u8], columns: &[&[f32]], out: &mut [f32]|),
-    bf16: here!(bf16_row, |row: &[u8], columns: &[&[f32]], out: &mut [f32]|),
-    q4_0: here!(q4_0, |row: &[u8], columns: &Columns<'_>, out: &mut [f32]|),
-    q8_0: here!(q8_0, |row: &[u8], columns: &Columns<'_>, out: &mut [f32]|),
-    q4_k: here!(q4_k, |row: &[u8], columns: &Columns<'_>, out: &mut [f32]|),
-    round: here!(round, |numbers: &[f32], bytes: &mut [i8], scales: &mut [f32], sums: &mut [f32]|),
-    scores_f32: here!(scores_f32, |query: &[f32], keys: &[f32], scores: &mut [f32]|),
-    gather_f32: here!(gather_f32, |shares: &[f32], values: &[f32], sum: &mut [f32]|),
-    scores_f16: here!(scores_f16, |query: &[f32], keys: &[u16], scores: &mut [f32]|),
-    gather_f16: here!(gather_f16, |shares: &[f32], values: &[u16], sum: &mut [f32]|),
-    scores_q8: here!(scores_q8, |query: &[f32], keys: &[i8], scales: &[u16], scores: &mut [f32]|),
-    gather_q8: here!(gather_q8, |shares: &[f32], values: &[i8], scales: &[u16], sum: &mut [f32]|),
-    softmax: here!(softmax, |scores: &mut [f32]|),
-    to_f16: here!(avx2::to_f16, |numbers: &[f32], halves: &mut [u16]|),
-    silu: here!(silu, |gate: &mut [f32], up: &[f32]|),
-};
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn f32_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {
-    times(columns, out, |column| lanes::dot::<Fused, 4>(row, column, f32::from_le_bytes));
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn bf16_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {
-    times(columns, out, |column| lanes::dot::<Fused, 2>(row, column, lanes::widen_bf16));
-}
+lanes_for!("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c");
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn f16_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {
@@ -81,31 +46,6 @@ fn f16_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {
         let rest: f32 = rest.map(|(&bytes, x)| lanes::widen_f16(u16::from_le_bytes(bytes)) * x).sum();
         *out = _mm512_reduce_add_ps(_mm512_add_ps(low, high)) + rest;
     }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn round(numbers: &[f32], bytes: &mut [i8], scales: &mut [f32], sums: &mut [f32]) {
-    lanes::round(numbers, bytes, scales, sums);
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn softmax(scores: &mut [f32]) {
-    lanes::softmax::<Fused>(scores);
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn scores_f32(query: &[f32], keys: &[f32], scores: &mut [f32]) {
-    lanes::scores_f32::<Fused>(query, keys, scores);
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn gather_f32(shares: &[f32], values: &[f32], sum: &mut [f32]) {
-    lanes::gather_f32::<Fused>(shares, values, sum);
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn silu(gate: &mut [f32], up: &[f32]) {
-    lanes::silu::<Fused>(gate, up);
 }
 
 /// Eight blocks of [`BLOCK`] weights as unsigned numbers, two in each vector, what each block is multiplied with, and

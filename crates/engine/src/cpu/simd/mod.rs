@@ -9,6 +9,8 @@ mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use super::rounded::Columns;
 
