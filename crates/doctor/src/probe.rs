@@ -28,7 +28,15 @@ use std::{
 use tokio::{sync::watch, time::timeout};
 
 pub use self::surroundings::Surroundings;
-use crate::{Environment, Host, Unread, World};
+use crate::{Cpu, Environment, Host, Os, Ram, Unread, World};
+
+/// The operating system, the processor, and the memory alone.
+///
+/// # Errors
+/// What the system says where it does not tell.
+pub async fn machine(place: &Surroundings) -> Result<(Os, Cpu, Ram), String> {
+    machine::read(place).await
+}
 
 /// What [`read`] is to look at.
 #[derive(Debug, Clone)]

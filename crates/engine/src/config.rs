@@ -1,141 +1,20 @@
 //! The model description that Kyutai publishes beside the weights: `config.json`, in the form that their Python code
 //! reads (`moshi/models/loaders.py`, `configs/moshi_7b_202409.json`).
 
+mod keys;
+
 use std::path::{Path, PathBuf};
 
 use candle_nn::Activation;
 use moshi::NormType;
 use moshi::transformer::{Config as Transformer, PositionalEmbedding};
-use serde::Deserialize;
 use weights::layout::Depformer;
 
+use self::keys::{GenerationKeys, Keys};
 use crate::{Error, Sampling, TokenSampling, personaplex};
 
 /// The largest extent that any dimension may have. Those of the 7B model are below 40,000.
 const MAX_EXTENT: usize = 1 << 20;
-
-/// Keys of the file. A key that is missing has the value of Moshi 7B.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
-struct Keys {
-    model_type: Option<String>,
-    dim: usize,
-    text_card: usize,
-    text_card_out: Option<usize>,
-    existing_text_padding_id: u32,
-    existing_text_end_padding_id: u32,
-    n_q: usize,
-    dep_q: usize,
-    card: usize,
-    num_heads: usize,
-    num_layers: usize,
-    hidden_scale: f64,
-    causal: bool,
-    layer_scale: Option<f64>,
-    context: Option<usize>,
-    max_period: f64,
-    gating: String,
-    norm: String,
-    positional_embedding: String,
-    depformer_dim: usize,
-    depformer_dim_feedforward: Option<usize>,
-    depformer_num_heads: usize,
-    depformer_num_layers: usize,
-    depformer_layer_scale: Option<f64>,
-    depformer_multi_linear: bool,
-    depformer_max_period: f64,
-    depformer_gating: String,
-    depformer_pos_emb: String,
-    depformer_weights_per_step: bool,
-    depformer_weights_per_step_schedule: Option<Vec<usize>>,
-    depformer_low_rank_embeddings: Option<usize>,
-    delays: Vec<usize>,
-    extra_heads_num_heads: usize,
-    extra_heads_dim: usize,
-    moshi_name: Option<String>,
-    mimi_name: Option<String>,
-    mimi_config_name: Option<String>,
-    tokenizer_name: Option<String>,
-    lm_gen_config: GenerationKeys,
-    // What changes the network in ways that are not built here.
-    quantize: bool,
-    lora: bool,
-    lora_name: Option<String>,
-    bias_proj: bool,
-    norm_emb: bool,
-    cross_attention: bool,
-    demux_second_stream: bool,
-    demux_second_text_stream: bool,
-    kv_repeat: usize,
-    depformer_norm: Option<String>,
-    conditioners: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Self {
-            model_type: None,
-            dim: 4096,
-            text_card: 32_000,
-            text_card_out: None,
-            existing_text_padding_id: 3,
-            existing_text_end_padding_id: 0,
-            n_q: 16,
-            dep_q: 8,
-            card: 2048,
-            num_heads: 32,
-            num_layers: 32,
-            hidden_scale: 4.125,
-            causal: true,
-            layer_scale: None,
-            context: Some(3000),
-            max_period: 10_000.0,
-            gating: "silu".into(),
-            norm: "rms_norm_f32".into(),
-            positional_embedding: "rope".into(),
-            depformer_dim: 1024,
-            depformer_dim_feedforward: None,
-            depformer_num_heads: 16,
-            depformer_num_layers: 6,
-            depformer_layer_scale: None,
-            depformer_multi_linear: true,
-            depformer_max_period: 10_000.0,
-            depformer_gating: "silu".into(),
-            depformer_pos_emb: "none".into(),
-            depformer_weights_per_step: true,
-            depformer_weights_per_step_schedule: None,
-            depformer_low_rank_embeddings: None,
-            delays: vec![0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1],
-            extra_heads_num_heads: 0,
-            extra_heads_dim: 6,
-            moshi_name: None,
-            mimi_name: None,
-            mimi_config_name: None,
-            tokenizer_name: None,
-            lm_gen_config: GenerationKeys::default(),
-            quantize: false,
-            lora: false,
-            lora_name: None,
-            bias_proj: false,
-            norm_emb: false,
-            cross_attention: false,
-            demux_second_stream: false,
-            demux_second_text_stream: false,
-            kv_repeat: 1,
-            depformer_norm: None,
-            conditioners: None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
-struct GenerationKeys {
-    temp: Option<f32>,
-    temp_text: Option<f32>,
-    top_k: Option<usize>,
-    top_k_text: Option<usize>,
-}
 
 /// What a language model looks like, checked: every extent is positive and bounded, and they fit together.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod backend;
 pub mod bench;
 mod candle_weights;
 pub mod codec;
+mod columns;
 mod config;
 mod cpu;
 mod error;

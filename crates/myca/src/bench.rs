@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use doctor::probe::Surroundings;
 use engine::bench::{self, BenchReport, BenchSettings};
 use engine::golden;
 use serde_json::json;
@@ -117,11 +118,15 @@ fn measure(model: &Path, args: &Args) -> ExitCode {
 
 /// What somebody else needs to know of this machine, and nothing by which it could be told from others of its kind.
 fn machine() -> serde_json::Value {
-    json!({
-        "system": std::env::consts::OS,
-        "architecture": std::env::consts::ARCH,
-        "cores": std::thread::available_parallelism().map_or(0, usize::from),
-    })
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let read = runtime.map_err(|error| error.to_string());
+    match read.and_then(|runtime| runtime.block_on(doctor::probe::machine(&Surroundings::of_this_machine())))
+    {
+        Ok((system, processor, memory)) => {
+            json!({ "system": system, "processor": processor, "memory": memory })
+        }
+        Err(reason) => json!({ "system": std::env::consts::OS, "unread": reason }),
+    }
 }
 
 fn table(report: &BenchReport) -> String {
