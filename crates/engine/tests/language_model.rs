@@ -341,21 +341,28 @@ fn input_that_the_model_can_not_take_is_refused() {
 fn numbers_that_are_none_are_noticed_and_not_spoken() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("model.safetensors");
-    let whole = candle_core::safetensors::load(path("lm_7bshape_weights.safetensors"), &Device::Cpu).unwrap();
-    for name in
-        ["transformer.layers.1.self_attn.out_proj.weight", "depformer.layers.1.gating.5.linear_in.weight"]
-    {
+    for (model, name) in [
+        ("lm_7bshape", "transformer.layers.1.self_attn.out_proj.weight"),
+        ("lm_7bshape", "depformer.layers.1.gating.5.linear_in.weight"),
+        // Without a voice there is only text to look at.
+        ("stt_tiny", "transformer.layers.1.self_attn.out_proj.weight"),
+    ] {
+        let config = config(&format!("{model}_config.json"));
+        let weights = path(&format!("{model}_weights.safetensors"));
+        let whole = candle_core::safetensors::load(weights, &Device::Cpu).unwrap();
         for number in [f32::NAN, f32::INFINITY] {
             let mut tensors = whole.clone();
-            let shape = whole[name].shape().clone();
-            let mut numbers: Vec<f32> = whole[name].flatten_all().unwrap().to_vec1().unwrap();
+            let numbers = whole[name].to_dtype(candle_core::DType::F32).unwrap();
+            let mut numbers: Vec<f32> = numbers.flatten_all().unwrap().to_vec1().unwrap();
             numbers[70] = number;
-            tensors.insert(name.into(), candle_core::Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap());
+            let damaged = candle_core::Tensor::from_vec(numbers, whole[name].shape(), &Device::Cpu).unwrap();
+            tensors.insert(name.into(), damaged);
             candle_core::safetensors::save(&tensors, &broken).unwrap();
             for options in [CpuOptions::EXACT, CpuOptions::default()] {
-                let lm = Cpu::load(&broken, config("lm_7bshape_config.json"), options).unwrap();
-                let error = Generator::new(Box::new(lm)).step(&[0; 8], TextRule::FREE).unwrap_err();
-                assert_eq!(error.code(), "engine.not_finite", "{name} {number}: {error}");
+                let lm = Cpu::load(&broken, config.clone(), options).unwrap();
+                let heard = vec![0; config.heard_codebooks()];
+                let error = Generator::new(Box::new(lm)).step(&heard, TextRule::FREE).unwrap_err();
+                assert_eq!(error.code(), "engine.not_finite", "{model} {name} {number}: {error}");
             }
         }
     }
