@@ -13,33 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use client::{Client, Heard, http, sweep};
-use engine::serve::{About, Event, ModelSource, Server, ServerSettings, Session, SessionOptions, Source};
+use client::{Client, Heard, Running, http, serve, sweep};
+use engine::serve::{About, Event, ModelSource, ServerSettings, Session, SessionOptions, Source};
 use engine::tiny::{self, TinySettings};
 use engine::{CpuOptions, DEFAULT_PERSONA, Error, Prompt, Sampling};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use wire::{Frame, HostMetadata, close};
-
-struct Running {
-    port: u16,
-    stop: CancellationToken,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-fn serve(source: impl Source, settings: ServerSettings) -> Running {
-    let settings = ServerSettings { address: ([127, 0, 0, 1], 0).into(), ..settings };
-    let server = Server::bind(settings, Arc::new(source)).unwrap();
-    let (port, stop) = (server.address().port(), CancellationToken::new());
-    tokio::spawn(server.run(stop.clone()));
-    Running { port, stop }
-}
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -12,39 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use client::{Client, Heard, correlation, http, sweep};
-use engine::serve::{Echo, ModelSource, Server, ServerSettings, Source};
+use client::{Client, Heard, Running, correlation, http, serve, sweep};
+use engine::Sampling;
+use engine::serve::{Echo, ModelSource, Server, ServerSettings};
 use engine::tiny::{self, TinySettings};
-use engine::{Error, Sampling};
 use ogg_opus::page::{self, PageBuffer, PageHeader};
-use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::CancellationToken;
 use wire::{Frame, HostMetadata, capability, close};
 
-/// A server on a port of its own, until it is dropped.
-struct Running {
-    port: u16,
-    stop: CancellationToken,
-    task: JoinHandle<Result<(), Error>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-fn start_with(settings: ServerSettings, source: impl Source) -> Running {
-    let settings = ServerSettings { address: ([127, 0, 0, 1], 0).into(), ..settings };
-    let server = Server::bind(settings, Arc::new(source)).unwrap();
-    let (port, stop) = (server.address().port(), CancellationToken::new());
-    let task = tokio::spawn(server.run(stop.clone()));
-    Running { port, stop, task }
-}
-
 fn echo() -> Running {
-    start_with(ServerSettings::default(), Echo)
+    serve(Echo, ServerSettings::default())
 }
 
 /// A caller who is let in, once the host is free.
@@ -142,7 +119,7 @@ async fn the_second_caller_is_told_at_once_that_the_host_is_busy() {
 async fn web_pages_are_refused_unless_they_were_allowed() {
     let settings =
         ServerSettings { allowed_origins: vec!["https://example.org".into()], ..ServerSettings::default() };
-    let host = start_with(settings, Echo);
+    let host = serve(Echo, settings);
     for path in ["/health", "/api/chat", "/"] {
         let (code, body) = http(host.port, &format!("GET {path}"), "Origin: https://evil.example\r\n").await;
         assert_eq!(code, 403, "{path}");
@@ -229,7 +206,7 @@ async fn a_caller_without_a_sign_of_life_is_let_go() {
         silence_ends: Duration::from_millis(500),
         ..ServerSettings::default()
     };
-    let host = start_with(settings, Echo);
+    let host = serve(Echo, settings);
     // Pings are answered when somebody reads, and nobody does.
     let silent = enter(host.port).await;
     let mut answers = enter(host.port).await;
@@ -304,7 +281,7 @@ async fn a_model_answers_with_sound_text_and_its_timing() {
     let folder = tempfile::tempdir().unwrap();
     tiny::write(folder.path(), TinySettings::default()).unwrap();
     let source = ModelSource::new(engine::load(folder.path()).unwrap(), Some(Sampling::GREEDY));
-    let host = start_with(ServerSettings::default(), source);
+    let host = serve(source, ServerSettings::default());
     let (first, timing) = talk(host.port, "").await;
     assert_eq!(first.pcm.len(), 25 * 1920);
     let loudness = first.pcm.iter().map(|sample| sample.abs()).fold(0.0, f32::max);

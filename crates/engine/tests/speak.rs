@@ -8,38 +8,22 @@
 
 mod client;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Client, http};
+use client::{Client, Running, http, serve};
 use engine::Sampling;
-use engine::serve::{Echo, ModelSource, Server, ServerSettings, Source};
+use engine::serve::{Echo, ModelSource, ServerSettings};
 use engine::tiny::{self, TinySettings};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use wire::SpeechState::{Cut, Finished, Queued, Refused, Started, Word};
 use wire::{Frame, HostMetadata, SpeechNews, SpeechWish, capability};
 
-/// A host until it is dropped.
-struct Running {
-    port: u16,
-    _stop: DropGuard,
-    _model: Option<tempfile::TempDir>,
-}
-
-fn start(source: impl Source, model: Option<tempfile::TempDir>) -> Running {
-    let settings = ServerSettings { address: ([127, 0, 0, 1], 0).into(), ..ServerSettings::default() };
-    let server = Server::bind(settings, Arc::new(source)).unwrap();
-    let (port, stop) = (server.address().port(), CancellationToken::new());
-    tokio::spawn(server.run(stop.clone()));
-    Running { port, _stop: stop.drop_guard(), _model: model }
-}
-
-fn model() -> Running {
+/// A host with a model, and the folder of its files.
+fn model() -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     tiny::write(folder.path(), TinySettings::default()).unwrap();
     let source = ModelSource::new(engine::load(folder.path()).unwrap(), Some(Sampling::GREEDY));
-    start(source, Some(folder))
+    (serve(source, ServerSettings::default()), folder)
 }
 
 /// What came, each with the number of the frame of sound before which it did.
@@ -137,7 +121,7 @@ const SENTENCE: &str = "the rivers of the city, they keep moving to the sea. we 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sentence_is_said_word_by_word_in_order_and_at_the_pace_of_speech() {
-    let host = model();
+    let (host, _folder) = model();
     let (mut caller, about) = Caller::enter(&host, "speak=1").await;
     assert!(about.can(capability::SPEAKS));
     for _ in 0..5 {
@@ -169,7 +153,7 @@ async fn a_sentence_is_said_word_by_word_in_order_and_at_the_pace_of_speech() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_holds_from_the_next_frame_on_and_what_is_not_said_is_told() {
-    let host = model();
+    let (host, _folder) = model();
     let (mut caller, _) = Caller::enter(&host, "speak=1").await;
     caller.speak("the city by the sea").await;
     caller.speak("we never get here").await;
@@ -191,7 +175,7 @@ async fn a_cut_holds_from_the_next_frame_on_and_what_is_not_said_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_are_said_one_after_the_other() {
-    let host = model();
+    let (host, _folder) = model();
     let (mut caller, _) = Caller::enter(&host, "speak=1").await;
     caller.speak("good day").await;
     caller.speak("how are you").await;
@@ -218,7 +202,7 @@ async fn texts_are_said_one_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_said_for_whoever_did_not_ask() {
-    let host = model();
+    let (host, _folder) = model();
     let mut heard = Vec::new();
     for (query, texts) in [("seed=1", false), ("seed=1", true), ("seed=1&speak=0", true)] {
         let (mut caller, about) = Caller::enter(&host, query).await;
@@ -240,7 +224,7 @@ async fn nothing_is_said_for_whoever_did_not_ask() {
     }
     assert!(!heard[0].is_empty() && heard.iter().all(|text| *text == heard[0]), "{heard:?}");
     // A host without a model speaks nothing.
-    let host = start(Echo, None);
+    let host = serve(Echo, ServerSettings::default());
     let (mut caller, about) = Caller::enter(&host, "speak=1").await;
     assert!(!about.can(capability::SPEAKS));
     caller.speak("good day").await;
@@ -251,7 +235,7 @@ async fn nothing_is_said_for_whoever_did_not_ask() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_said_is_refused_in_words_and_counted() {
-    let host = model();
+    let (host, _folder) = model();
     let (mut caller, _) = Caller::enter(&host, "speak=1").await;
     let refused: [(&[u8], &str); 6] = [
         (&[b'a'; 100_000], "longer than 4000"),
@@ -280,7 +264,7 @@ async fn what_cannot_be_said_is_refused_in_words_and_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_sixteen_texts_wait() {
-    let host = model();
+    let (host, _folder) = model();
     let (mut caller, _) = Caller::enter(&host, "speak=1").await;
     for _ in 0..17 {
         caller.speak("good day").await;
@@ -301,7 +285,7 @@ async fn only_sixteen_texts_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_sends_texts_and_does_not_read_is_let_go() {
-    let host = model();
+    let (host, _folder) = model();
     let (mut caller, _) = Caller::enter(&host, "speak=1").await;
     // Each is answered. Far more than there is room for in any buffer.
     for _ in 0..1_000_000 {

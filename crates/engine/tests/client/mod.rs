@@ -1,6 +1,8 @@
 //! A client for tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod server;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +15,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use wire::{Frame, HostMetadata};
+
+pub(crate) use self::server::{Running, serve};
 
 /// Longer than anything takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
