@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use client::{Client, Heard, Running, http, serve, sweep};
+use client::server::{Running, serve};
+use client::{Client, Heard, http, sweep};
 use engine::serve::{About, Event, ModelSource, ServerSettings, Session, SessionOptions, Source};
 use engine::tiny::{self, TinySettings};
 use engine::{CpuOptions, DEFAULT_PERSONA, Error, Prompt, Sampling};

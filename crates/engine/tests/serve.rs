@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use client::{Client, Heard, Running, correlation, http, serve, sweep};
+use client::server::{Running, serve};
+use client::{Client, Heard, correlation, http, sweep};
 use engine::Sampling;
 use engine::serve::{Echo, ModelSource, Server, ServerSettings};
 use engine::tiny::{self, TinySettings};

@@ -10,7 +10,8 @@ mod client;
 
 use std::time::Duration;
 
-use client::{Client, Running, http, serve};
+use client::server::{Running, serve};
+use client::{Client, http};
 use engine::Sampling;
 use engine::serve::{Echo, ModelSource, ServerSettings};
 use engine::tiny::{self, TinySettings};

@@ -1,7 +1,7 @@
 //! A client for tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-mod server;
+pub(crate) mod server;
 
 use std::time::Duration;
 
@@ -15,8 +15,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use wire::{Frame, HostMetadata};
-
-pub(crate) use self::server::{Running, serve};
 
 /// Longer than anything takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
