@@ -125,6 +125,21 @@ fn a_child_ends_with_the_runtime_that_it_was_started_in() {
     drop(child);
 }
 
+/// What is started while it is looked at what there is must end, too.
+#[test]
+fn a_child_that_starts_others_without_pause_ends_with_all_of_them() {
+    for _ in 0..5 {
+        let script = Script::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let others = "i=0; while [ $i -lt 300 ]; do tail -f $0/up >/dev/null & i=$((i+1)); done; wait";
+        let child = runtime.block_on(Child::start(script.spec(&format!("touch $0/up; {others}"))));
+        until("some are started", || script.left().len() > 5);
+        drop(runtime);
+        until("nothing is left", || script.left().is_empty());
+        drop(child);
+    }
+}
+
 #[test]
 fn an_app_that_is_killed_leaves_nothing_behind() {
     for how in ["alone", "guarded"] {
