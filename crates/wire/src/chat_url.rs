@@ -24,19 +24,27 @@ const CHAT_PATH: &str = "/api/chat";
 /// Of the query: that texts of this client are to be said. Not to be had by writing it into an address, as whoever asks
 /// for it has to keep to the protocol.
 const SPEAK: &str = "speak";
+/// The same, of the person's words as text.
+const HEAR: &str = "hear";
 
-/// What a conversation asks of the host: who Moshi is to be, in which voice, and whether it is to say texts that it is
-/// given. Neither of the first two is ever empty.
+/// What a conversation asks of the host: who Moshi is to be, in which voice, whether it is to say texts that it is
+/// given, and whether it is to tell the person's words. Neither of the first two is ever empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatQuery {
     text_prompt: String,
     voice_prompt: &'static str,
     speaks: bool,
+    hears: bool,
 }
 
 impl Default for ChatQuery {
     fn default() -> Self {
-        Self { text_prompt: DEFAULT_PERSONA.to_owned(), voice_prompt: DEFAULT_VOICE, speaks: false }
+        Self {
+            text_prompt: DEFAULT_PERSONA.to_owned(),
+            voice_prompt: DEFAULT_VOICE,
+            speaks: false,
+            hears: false,
+        }
     }
 }
 
@@ -62,6 +70,14 @@ impl ChatQuery {
     #[must_use]
     pub fn speaking(mut self) -> Self {
         self.speaks = true;
+        self
+    }
+
+    /// The same query, asking the host also to tell what the person says; see [`Utterance`](crate::Utterance). It goes out
+    /// as `hear=1`, which stock servers ignore.
+    #[must_use]
+    pub fn hearing(mut self) -> Self {
+        self.hears = true;
         self
     }
 
@@ -150,7 +166,7 @@ pub fn chat_url(address: &str, query: &ChatQuery) -> Result<Url, ChatUrlError> {
     let kept: Vec<(String, String)> = url
         .query_pairs()
         .filter(|(key, _)| {
-            !key.ends_with("seed") && !["text_prompt", "voice_prompt", SPEAK].contains(&&**key)
+            !key.ends_with("seed") && !["text_prompt", "voice_prompt", SPEAK, HEAR].contains(&&**key)
         })
         .map(|(key, value)| (key.into_owned(), value.into_owned()))
         .collect();
@@ -159,7 +175,8 @@ pub fn chat_url(address: &str, query: &ChatQuery) -> Result<Url, ChatUrlError> {
         .append_pair("text_prompt", &query.text_prompt)
         .append_pair("voice_prompt", query.voice_prompt)
         .extend_pairs(kept)
-        .extend_pairs(query.speaks.then_some((SPEAK, "1")));
+        .extend_pairs(query.speaks.then_some((SPEAK, "1")))
+        .extend_pairs(query.hears.then_some((HEAR, "1")));
     let len = url.path().len() + url.query().map_or(0, |q| q.len() + 1);
     if len > MAX_REQUEST_TARGET {
         return Err(ChatUrlError::TooLong { len });
@@ -214,12 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_to_be_said_only_where_that_was_asked_for() {
-        let spoken = |query| {
-            let url = chat_url("h:1?speak=1&audio_topk=9", &query).unwrap();
-            url.query_pairs().filter(|(key, _)| key == "speak").count()
+    fn texts_are_to_be_said_and_words_to_be_told_only_where_that_was_asked_for() {
+        let asked = |query: ChatQuery| {
+            let url = chat_url("h:1?speak=1&hear=1&audio_topk=9", &query).unwrap();
+            ["speak", "hear"].map(|asked| url.query_pairs().filter(|(key, _)| key == asked).count())
         };
-        assert_eq!((spoken(ChatQuery::default()), spoken(ChatQuery::default().speaking())), (0, 1));
+        assert_eq!(asked(ChatQuery::default()), [0, 0]);
+        assert_eq!(asked(ChatQuery::default().speaking()), [1, 0]);
+        assert_eq!(asked(ChatQuery::default().hearing()), [0, 1]);
+        assert_eq!(asked(ChatQuery::default().hearing().speaking()), [1, 1]);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 
 use crate::{
-    ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, SpeechWish, Utf8Stream,
+    AsrReply, AsrRequest, ChatQuery, Frame, HostMetadata, MAX_REQUEST_TARGET, SpeechWish, Utf8Stream,
+    Utterances,
     bridge::{FromBridge, Health, History, Session, ToBridge},
     chat_url,
 };
@@ -16,7 +17,8 @@ pub fn frame(data: &[u8]) {
     assert_eq!(Frame::decode(&frame.encode()).as_ref(), Ok(&frame), "a frame survives a round trip");
     if let Frame::Metadata(payload) = frame {
         if let Some(metadata) = HostMetadata::parse(&payload) {
-            let news = HostMetadata { speech: metadata.speech, ..HostMetadata::default() };
+            let HostMetadata { speech, heard, .. } = metadata;
+            let news = HostMetadata { speech, heard, ..HostMetadata::default() };
             assert_eq!(
                 HostMetadata::parse(&news.to_json()).as_ref(),
                 Some(&news),
@@ -63,5 +65,28 @@ pub fn bridge(data: &[u8]) {
     let _ = (Health::decode(text), Session::decode(text), History::decode(text));
     if let Ok(Some(message)) = ToBridge::decode(text) {
         assert_eq!(ToBridge::decode(&message.encode()), Ok(Some(message)), "a message survives a round trip");
+    }
+}
+
+/// Messages of the recognition protocol, each as long as the byte before it says: reading never panics, what is read
+/// survives a round trip, and utterances made of any words are in order and bounded.
+#[allow(clippy::panic, reason = "a fuzz target reports by panicking")]
+pub fn asr(data: &[u8]) {
+    let mut utterances = Utterances::new(0.5);
+    let (mut rest, mut last) = (data, 0);
+    while let Some((&length, more)) = rest.split_first() {
+        let (message, after) = more.split_at(usize::from(length).min(more.len()));
+        rest = after;
+        if let Ok(request) = AsrRequest::decode(message) {
+            let again = AsrRequest::decode(&request.encode());
+            assert!(again.is_ok_and(|again| again.encode() == request.encode()), "a request survives");
+        }
+        let Ok(reply) = AsrReply::decode(message) else { continue };
+        assert!(AsrReply::decode(&reply.encode()).is_ok(), "a reply survives");
+        for utterance in reply.recognised().into_iter().flat_map(|told| utterances.take(told)) {
+            assert!(utterance.text.len() <= crate::LONGEST_UTTERANCE && !utterance.text.is_empty());
+            assert!(utterance.id >= last && utterance.start.is_finite() && utterance.end.is_finite());
+            last = utterance.id;
+        }
     }
 }

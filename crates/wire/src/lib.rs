@@ -3,6 +3,7 @@
 //! Types and codecs only: nothing here opens a socket, reads a clock or starts a thread. Whatever comes from the
 //! network is bounded in size before it is looked at, and nothing in this crate panics on any input.
 
+mod asr;
 pub mod bridge;
 mod chat_url;
 mod cut;
@@ -10,14 +11,19 @@ mod fields;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hearing;
 mod metadata;
 mod speech;
 mod utf8;
 
+pub use asr::{ASR_KEY_HEADER, ASR_PATH, AsrError, AsrReply, AsrRequest, LARGEST_REPLY, LARGEST_REQUEST};
 pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, chat_url};
 pub use cut::{CUT_MARK, cut};
 pub use fields::Fields;
 pub use frame::{Control, Frame, FrameError, close, limit};
+pub use hearing::{
+    HEARING_STEP, Hearing, LONGEST_UTTERANCE, PAUSE_HEAD, Recognised, Utterance, UtteranceState, Utterances,
+};
 pub use metadata::{FrameTiming, HostMetadata, capability};
 pub use speech::{LONGEST_SPEECH, MOST_SPEECHES, SpeechNews, SpeechState, SpeechWish};
 pub use utf8::Utf8Stream;

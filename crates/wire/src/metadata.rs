@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::SpeechNews;
+use crate::{Hearing, SpeechNews, Utterance};
 
 /// Names in [`HostMetadata::capabilities`].
 pub mod capability {
@@ -15,6 +15,8 @@ pub mod capability {
     /// The host says texts that it is given, in Moshi's voice, to callers who asked for that; see
     /// [`SpeechNews`](crate::SpeechNews).
     pub const SPEAKS: &str = "speak";
+    /// The host tells the words of the person to callers who asked for that; see [`Utterance`](crate::Utterance).
+    pub const HEARS: &str = "hear";
 }
 
 /// Characters of a name that are kept.
@@ -56,6 +58,12 @@ pub struct HostMetadata {
     /// What became of a text that the client wants said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speech: Option<SpeechNews>,
+    /// What the person says, of a host that was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Utterance>,
+    /// Who tells that, and how well it keeps up: with the capabilities, and once a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hearing: Option<Hearing>,
 }
 
 /// How the host keeps up with real time. One frame is 80 ms of sound.
@@ -77,14 +85,18 @@ impl HostMetadata {
     /// another type: metadata is never worth failing for.
     ///
     /// What is read is fit to be shown: names have at most 100 characters and none that a terminal acts on, and the
-    /// first 32 capabilities count. What is said of a speech is bounded too; one of another shape is none.
+    /// first 32 capabilities count. What is said of a speech, or was heard, is bounded too; what has another shape is none.
     #[must_use]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         // Through a map, because a structure alone would also be read from a JSON array.
         let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload).ok()?;
         let speech = object.remove("speech").and_then(SpeechNews::of);
+        let heard = object.remove("heard").and_then(Utterance::of);
+        let hearing = object.remove("hearing").and_then(|hearing| serde_json::from_value(hearing).ok());
         let mut metadata: Self = serde_json::from_value(object.into()).ok()?;
         metadata.speech = speech;
+        metadata.heard = heard;
+        metadata.hearing = hearing.map(Hearing::shown);
         let Self { server, version, model, persona, voice, .. } = &mut metadata;
         for name in [server, version, model, persona, voice] {
             *name = name.take().map(|name| shown(&name));

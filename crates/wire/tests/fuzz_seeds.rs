@@ -32,3 +32,8 @@ fn address() {
 fn bridge() {
     over_seeds("bridge", wire::fuzzing::bridge);
 }
+
+#[test]
+fn asr() {
+    over_seeds("asr", wire::fuzzing::asr);
+}
