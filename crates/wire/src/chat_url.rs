@@ -27,24 +27,18 @@ const SPEAK: &str = "speak";
 /// The same, of the person's words as text.
 const HEAR: &str = "hear";
 
-/// What a conversation asks of the host: who Moshi is to be, in which voice, whether it is to say texts that it is
-/// given, and whether it is to tell the person's words. Neither of the first two is ever empty.
+/// What a conversation asks of the host: who Moshi is to be, in which voice, and whether it is to say texts that it is
+/// given. Neither of the first two is ever empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatQuery {
     text_prompt: String,
     voice_prompt: &'static str,
     speaks: bool,
-    hears: bool,
 }
 
 impl Default for ChatQuery {
     fn default() -> Self {
-        Self {
-            text_prompt: DEFAULT_PERSONA.to_owned(),
-            voice_prompt: DEFAULT_VOICE,
-            speaks: false,
-            hears: false,
-        }
+        Self { text_prompt: DEFAULT_PERSONA.to_owned(), voice_prompt: DEFAULT_VOICE, speaks: false }
     }
 }
 
@@ -70,14 +64,6 @@ impl ChatQuery {
     #[must_use]
     pub fn speaking(mut self) -> Self {
         self.speaks = true;
-        self
-    }
-
-    /// The same query, asking the host also to tell what the person says; see [`Utterance`](crate::Utterance). It goes out
-    /// as `hear=1`, which stock servers ignore.
-    #[must_use]
-    pub fn hearing(mut self) -> Self {
-        self.hears = true;
         self
     }
 
@@ -139,6 +125,33 @@ pub enum ChatUrlError {
 /// # Ok::<(), wire::ChatUrlError>(())
 /// ```
 pub fn chat_url(address: &str, query: &ChatQuery) -> Result<Url, ChatUrlError> {
+    let mut url = service_url(address, CHAT_PATH)?;
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(key, _)| {
+            !key.ends_with("seed") && !["text_prompt", "voice_prompt", SPEAK, HEAR].contains(&&**key)
+        })
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut()
+        .clear()
+        .append_pair("text_prompt", &query.text_prompt)
+        .append_pair("voice_prompt", query.voice_prompt)
+        .extend_pairs(kept)
+        .extend_pairs(query.speaks.then_some((SPEAK, "1")));
+    let len = url.path().len() + url.query().map_or(0, |q| q.len() + 1);
+    if len > MAX_REQUEST_TARGET {
+        return Err(ChatUrlError::TooLong { len });
+    }
+    Ok(url)
+}
+
+/// Makes the address of a WebSocket service from what a person typed: a missing scheme means `ws`, a missing path `path`,
+/// and `http` and `https` are taken for their WebSocket counterparts.
+///
+/// # Errors
+/// [`ChatUrlError`], if the address cannot be used as it is.
+pub fn service_url(address: &str, path: &str) -> Result<Url, ChatUrlError> {
     let address = address.trim();
     if address.is_empty() {
         return Err(ChatUrlError::Empty);
@@ -161,27 +174,18 @@ pub fn chat_url(address: &str, query: &ChatQuery) -> Result<Url, ChatUrlError> {
     }
     url.set_fragment(None);
     if url.path().is_empty() || url.path() == "/" {
-        url.set_path(CHAT_PATH);
-    }
-    let kept: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(key, _)| {
-            !key.ends_with("seed") && !["text_prompt", "voice_prompt", SPEAK, HEAR].contains(&&**key)
-        })
-        .map(|(key, value)| (key.into_owned(), value.into_owned()))
-        .collect();
-    url.query_pairs_mut()
-        .clear()
-        .append_pair("text_prompt", &query.text_prompt)
-        .append_pair("voice_prompt", query.voice_prompt)
-        .extend_pairs(kept)
-        .extend_pairs(query.speaks.then_some((SPEAK, "1")))
-        .extend_pairs(query.hears.then_some((HEAR, "1")));
-    let len = url.path().len() + url.query().map_or(0, |q| q.len() + 1);
-    if len > MAX_REQUEST_TARGET {
-        return Err(ChatUrlError::TooLong { len });
+        url.set_path(path);
     }
     Ok(url)
+}
+
+/// Has the host of a conversation asked also to tell what the person says; see [`Utterance`](crate::Utterance). It goes
+/// out as `hear=1`, which stock servers ignore.
+pub fn ask_to_hear(url: &mut Url) {
+    let asked = url.query_pairs().any(|(key, _)| key == HEAR);
+    if !asked {
+        url.query_pairs_mut().append_pair(HEAR, "1");
+    }
 }
 
 /// For error messages: what somebody typed, at most 80 characters of it.
@@ -232,14 +236,24 @@ mod tests {
 
     #[test]
     fn texts_are_to_be_said_and_words_to_be_told_only_where_that_was_asked_for() {
-        let asked = |query: ChatQuery| {
-            let url = chat_url("h:1?speak=1&hear=1&audio_topk=9", &query).unwrap();
+        let asked = |url: &Url| {
             ["speak", "hear"].map(|asked| url.query_pairs().filter(|(key, _)| key == asked).count())
         };
-        assert_eq!(asked(ChatQuery::default()), [0, 0]);
-        assert_eq!(asked(ChatQuery::default().speaking()), [1, 0]);
-        assert_eq!(asked(ChatQuery::default().hearing()), [0, 1]);
-        assert_eq!(asked(ChatQuery::default().hearing().speaking()), [1, 1]);
+        let url = |query| chat_url("h:1?speak=1&hear=1&audio_topk=9", &query).unwrap();
+        assert_eq!(asked(&url(ChatQuery::default())), [0, 0]);
+        let mut speaking = url(ChatQuery::default().speaking());
+        assert_eq!(asked(&speaking), [1, 0]);
+        ask_to_hear(&mut speaking);
+        ask_to_hear(&mut speaking);
+        assert_eq!(asked(&speaking), [1, 1]);
+    }
+
+    #[test]
+    fn a_service_has_its_own_path_where_none_is_typed() {
+        let path = |typed| service_url(typed, "/api/asr-streaming").map(String::from);
+        assert_eq!(path("gpu:8080").unwrap(), "ws://gpu:8080/api/asr-streaming");
+        assert_eq!(path("https://gpu/else").unwrap(), "wss://gpu/else");
+        assert_eq!(path(""), Err(ChatUrlError::Empty));
     }
 
     #[test]

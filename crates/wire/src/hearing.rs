@@ -1,7 +1,7 @@
 //! What a recogniser hears a person say, as it travels, and how its words become utterances.
 //!
 //! A client that wants the person's words asks for them with `hear=1` in the address of a conversation
-//! ([`ChatQuery::hearing`](crate::ChatQuery::hearing)). A host that has a recogniser to spare says so with
+//! ([`ask_to_hear`](crate::ask_to_hear)). A host that has a recogniser to spare says so with
 //! [`capability::HEARS`](crate::capability::HEARS) and [`HostMetadata::hearing`](crate::HostMetadata::hearing), and to
 //! nobody else. Then each [`Utterance`] comes in a [`Frame::Metadata`](crate::Frame::Metadata), `{"heard":{…}}`: one for
 //! each word that it grows by, and a last one when it has ended.
@@ -65,6 +65,9 @@ pub struct Utterance {
     pub start: f64,
     /// Where its last word ends, or begins as long as it has not ended.
     pub end: f64,
+    /// How much sound the recogniser had had when it told this, in seconds.
+    #[serde(default)]
+    pub at: f64,
     /// Probability that the person pauses here, where the model says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<f32>,
@@ -85,7 +88,7 @@ impl Utterance {
     /// with times that are none, or without words.
     pub(crate) fn of(value: Value) -> Option<Self> {
         let mut utterance: Self = serde_json::from_value(value).ok()?;
-        let times = [utterance.start, utterance.end];
+        let times = [utterance.start, utterance.end, utterance.at];
         if times.iter().any(|time| !time.is_finite() || *time < 0.0) {
             return None;
         }
@@ -188,6 +191,7 @@ impl Utterances {
             text: current.text,
             start: current.start,
             end: current.end,
+            at: self.now,
             pause: self.probability,
         })
     }
@@ -217,6 +221,7 @@ impl Utterances {
             text: current.text.clone(),
             start: current.start,
             end: current.end,
+            at: self.now,
             pause: self.probability,
         };
         ended.into_iter().chain([grown]).collect()
@@ -284,6 +289,7 @@ mod tests {
             (ended.id, ended.state, ended.text.as_str(), ended.end, ended.pause),
             (1, UtteranceState::Final, "Good morning", 0.8, Some(0.9))
         );
+        assert!((ended.at - 9.0 * HEARING_STEP).abs() < 1e-9, "{}", ended.at);
         assert_eq!(utterances.take(word("So", 3.0)).pop().unwrap().id, 2, "the next word begins another");
     }
 
@@ -355,7 +361,7 @@ mod tests {
 
     #[test]
     fn utterances_travel_in_metadata_bounded_and_fit_to_be_shown() {
-        let json = br#"{"heard":{"id":3,"state":"final","text":"Good morning","start":0.5,"end":1.25,"pause":0.75}}"#;
+        let json = br#"{"heard":{"id":3,"state":"final","text":"Good morning","start":0.5,"end":1.25,"at":2.0,"pause":0.75}}"#;
         let metadata = HostMetadata::parse(json).unwrap();
         let heard = metadata.heard.clone().unwrap();
         assert_eq!((heard.id, heard.state, heard.pause), (3, UtteranceState::Final, Some(0.75)));

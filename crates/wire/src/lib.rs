@@ -17,7 +17,7 @@ mod speech;
 mod utf8;
 
 pub use asr::{ASR_KEY_HEADER, ASR_PATH, AsrError, AsrReply, AsrRequest, LARGEST_REPLY, LARGEST_REQUEST};
-pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, chat_url};
+pub use chat_url::{ChatQuery, ChatUrlError, MAX_REQUEST_TARGET, VOICES, ask_to_hear, chat_url, service_url};
 pub use cut::{CUT_MARK, cut};
 pub use fields::Fields;
 pub use frame::{Control, Frame, FrameError, close, limit};
