@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use brain::{Canned, Decision, Failure, Outcome, Reply, Role, Said, ToolState, What};
-use store::{Delivery, Speaker};
+use brain::{Came, Canned, Decision, Failure, Outcome, Reply, Role, Said, ToolState, What};
+use store::{Delivery, Source, Speaker};
 use uuid::Uuid;
 
 use crate::{machine::Effect, transcript::Transcript};
@@ -22,6 +22,8 @@ pub struct Ask {
     pub conversation: String,
     /// What the person said.
     pub text: String,
+    /// How the person said it: by keyboard or by voice.
+    pub came: Came,
     /// What was said before, oldest first.
     pub before: Vec<Said>,
 }
@@ -68,7 +70,11 @@ impl Answering {
                 ask: self.asks,
                 conversation: transcript.conversation().id.clone(),
                 text: turn.text.clone(),
-                before: transcript.before(number).map(said).collect(),
+                came: if turn.source == Source::Heard { Came::Heard } else { Came::Typed },
+                before: transcript
+                    .before(number)
+                    .map(|turn| said(turn, transcript.said_of(turn.number)))
+                    .collect(),
             };
             let begun = UnderWay {
                 ask: self.asks,
@@ -83,9 +89,9 @@ impl Answering {
         }
     }
 
-    /// Whether this is what the brain was asked last and has not answered to its end.
-    pub(crate) fn has(&self, ask: u64) -> bool {
-        self.under_way.as_ref().is_some_and(|turn| turn.ask == ask)
+    /// The person's turn that the brain was asked under this number, while it has not answered to its end.
+    pub(crate) fn turn(&self, ask: u64) -> Option<u64> {
+        self.under_way.as_ref().filter(|turn| turn.ask == ask).map(|turn| turn.number)
     }
 
     /// The brain tells something of a turn.
@@ -205,13 +211,19 @@ fn by(reply: &Reply) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn said(turn: &store::Turn) -> Said {
+/// A turn as the brain is told of it. `cut`: what Moshi said of a reply that the person interrupted.
+fn said(turn: &store::Turn, cut: Option<&str>) -> Said {
     let role = match turn.speaker {
         Speaker::Person => Role::Person,
         Speaker::Moshi => Role::Moshi,
         Speaker::Brain => Role::Brain,
     };
-    Said { role, text: turn.text.clone() }
+    let text = match cut {
+        None => turn.text.clone(),
+        Some("") => format!("[Not said: the person interrupted before the first word.] {}", turn.text),
+        Some(said) => format!("{said} [Interrupted by the person here; the rest was only shown.]"),
+    };
+    Said { role, text }
 }
 
 /// Whether somebody who was asked for permission gave or refused it.

@@ -14,9 +14,11 @@ use store::{SetAside, Turn};
 use tokio::sync::mpsc;
 
 use crate::{
+    conduct::Conduct,
+    ear::{Dictation, EarServer, EarState},
     host::Host,
     link::{BridgeNews, LinkFigures, LinkReading},
-    machine::{CallState, SpokenReply},
+    machine::{CallState, SpokenReply, TurnTimes},
     problem::Problem,
     transcript::ShownTurn,
 };
@@ -81,6 +83,11 @@ pub enum Command {
     StopSpeaking,
     /// Decide about a call that the brain wants to make.
     Decide(Decision),
+    /// Conduct the conversation like this from now on.
+    Conduct(Box<Conduct>),
+    /// Begin to write down what the person says, with this ear, or say why that cannot be; or end it. During a call it does
+    /// nothing: what the person says is in the transcript then.
+    Dictate(Option<Result<EarServer, Problem>>),
     /// Choose a device, or follow the system's default.
     Choose(Direction, Option<DeviceId>),
 }
@@ -111,6 +118,12 @@ pub enum Event {
     Brain(Box<brain::Event>),
     /// A reply on its way to Moshi's voice stands somewhere else.
     Spoken(Box<SpokenReply>),
+    /// The ear changed.
+    Ear(Box<EarState>),
+    /// Dictation changed.
+    Dictation(Box<Dictation>),
+    /// More is known about when a turn went from one hand to the next.
+    Times(Box<TurnTimes>),
     /// The bridge that the call goes through tells something beside the call.
     Bridge(Box<BridgeNews>),
     /// A conversation was deleted, or could not be.
@@ -126,6 +139,8 @@ pub struct Figures {
     pub link: LinkReading,
     /// Frames of the microphone that the link could not take.
     pub mic_dropped: u64,
+    /// The same of an ear that is a server of its own.
+    pub mic_unheard: u64,
     /// Peaks of the microphone since the last look, one for 20 ms, and its level.
     pub microphone: (Vec<f32>, Level),
     /// The same for what is played.
@@ -151,7 +166,29 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct MicSlot {
     pub(crate) link: Option<mpsc::Sender<MicFrame>>,
+    pub(crate) ear: Option<mpsc::Sender<MicFrame>>,
     pub(crate) dropped: u64,
+    /// Frames that the ear could not take.
+    pub(crate) unheard: u64,
+}
+
+impl MicSlot {
+    /// Hands a frame to all who listen. Nobody is waited for: what somebody cannot take is lost to them, and counted.
+    pub(crate) fn deliver(&mut self, frame: MicFrame) {
+        self.unheard += u64::from(is_full(self.ear.as_ref(), &frame));
+        self.dropped += u64::from(is_full(self.link.as_ref(), &frame));
+    }
+}
+
+/// Sends a frame, and says whether there was somebody and no room.
+fn is_full(to: Option<&mpsc::Sender<MicFrame>>, frame: &MicFrame) -> bool {
+    to.is_some_and(|to| match to.try_reserve() {
+        Ok(place) => {
+            place.send(frame.clone());
+            false
+        }
+        Err(error) => matches!(error, mpsc::error::TrySendError::Full(())),
+    })
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -167,7 +204,10 @@ impl Handle {
     /// The figures, now.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let mic_dropped = locked(&self.shared.mic).dropped;
+        let (mic_dropped, mic_unheard) = {
+            let mic = locked(&self.shared.mic);
+            (mic.dropped, mic.unheard)
+        };
         // Only looked at and never cloned: whoever holds it last waits for its threads.
         let sound = locked(&self.shared.sound);
         let sound = sound.as_ref();
@@ -175,6 +215,7 @@ impl Handle {
             sound: sound.map(Sound::figures),
             link: self.shared.link.read(),
             mic_dropped,
+            mic_unheard,
             microphone: sound.map(Sound::microphone_meter).unwrap_or_default(),
             speaker: sound.map(Sound::speaker_meter).unwrap_or_default(),
         }

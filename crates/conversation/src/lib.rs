@@ -4,7 +4,9 @@
 //! host, sound, and the history. One task takes inputs in order, asks the machine what follows, and does it.
 
 mod answering;
+mod conduct;
 mod door;
+mod ear;
 mod handle;
 mod history_writer;
 mod host;
@@ -16,11 +18,13 @@ mod speakable;
 mod task;
 mod transcript;
 
+pub use conduct::{Answerer, Conduct, Says};
 pub use door::{Behind, Door, Finding, Found, NoWay};
+pub use ear::{Dictation, Ear, EarEvent, EarPhase, EarServer, EarState};
 pub use handle::{Command, Event, Figures, Handle, Options, SoundSource, Thinker};
 pub use host::{Host, Way};
 pub use link::{BridgeNews, LinkFigures, LinkReading};
-pub use machine::{CallState, Phase, ReplyState, SpokenReply};
+pub use machine::{CallState, Phase, ReplyState, SpokenReply, TurnTimes};
 pub use problem::{Action, Problem};
 pub use task::{Conversation, unix_ms};
 pub use transcript::ShownTurn;

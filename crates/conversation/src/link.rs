@@ -29,7 +29,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
 use wire::{Frame, HostMetadata, SpeechWish, Utf8Stream, close};
 
-use self::{allowance::Allowance, figures::Measure, voice::Voice};
+pub(crate) use self::voice::Voice;
+use self::{allowance::Allowance, figures::Measure};
 pub use self::{
     bridge::BridgeNews,
     figures::{LinkFigures, LinkReading},

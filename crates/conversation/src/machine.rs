@@ -5,25 +5,31 @@
 
 use std::time::Duration;
 
-use brain::What;
 use store::{Conversation, Delivery};
 use wire::HostMetadata;
 
 mod call;
 mod happening;
+mod hearing;
 mod speaking;
+mod times;
+mod voice;
 mod words;
 
 pub use self::happening::{CallState, Effect, Input, LinkEvent, Moment, Phase};
-pub use self::speaking::{ReplyState, SpokenReply};
+pub use self::speaking::{PATIENCE, ReplyState, SpokenReply};
+pub use self::times::TurnTimes;
 use self::{
     call::{Call, Stage},
+    hearing::Hearing,
     speaking::Speaking,
+    times::Times,
     words::{ended_before_it_began, ends_at_once, gone, no_handshake},
 };
 pub use crate::answering::Ask;
 use crate::{
     answering::Answering,
+    ear::EarState,
     host::Host,
     problem::{LinkError, Problem},
     transcript::{Transcript, TranscriptEffect},
@@ -53,6 +59,10 @@ pub struct Machine {
     transcript: Transcript,
     answering: Answering,
     speaking: Speaking,
+    hearing: Hearing,
+    times: Times,
+    /// When Moshi's last words of its own came.
+    moshi_spoke: Option<Duration>,
     has_brain: bool,
     /// Conversations that were left before all of their turns were on disk.
     past: Vec<Transcript>,
@@ -63,17 +73,23 @@ pub struct Machine {
     phase: Phase,
     since: Moment,
     reported: Option<CallState>,
+    reported_ear: Option<EarState>,
 }
 
 impl Machine {
     /// A machine at rest that goes on with a conversation after `turns`.
     #[must_use]
     pub fn new(conversation: Conversation, turns: &[store::Turn], now: Moment) -> Self {
+        let hearing = Hearing::default();
         Self {
+            reported_ear: Some(hearing.state(None)),
+            hearing,
             state: State::Idle,
             transcript: Transcript::new(conversation, turns),
             answering: Answering::default(),
             speaking: Speaking::default(),
+            times: Times::default(),
+            moshi_spoke: None,
             has_brain: false,
             past: Vec::new(),
             links: 0,
@@ -112,16 +128,14 @@ impl Machine {
             Input::Begin(conversation, turns) => self.begin(conversation, &turns, &mut effects),
             Input::Forget(id, next) => self.forget(id, next, &mut effects),
             Input::Brain(is_there) => self.has_brain = is_there,
-            Input::Told(ask, what) => {
-                if let What::Reply(reply) = &*what
-                    && self.answering.has(ask)
-                    && let Some(link) = self.link_that_speaks()
-                {
-                    self.speaking.reply(reply, link, &mut effects);
-                }
-                self.answering.told(ask, &what, &mut self.transcript, now.unix_ms);
+            Input::Told(ask, what) => self.told(ask, &what, now, &mut effects),
+            Input::Silent(ask) => {
+                self.speaking.ended(ask, &mut effects);
+                self.answering.silent(ask, &mut self.transcript);
             }
-            Input::Silent(ask) => self.answering.silent(ask, &mut self.transcript),
+            Input::Conduct(conduct) => self.conduct(*conduct, &mut effects),
+            Input::Dictate(wish) => self.dictate(wish, &mut effects),
+            Input::Ear(ear, event) => self.ear(ear, event, now, &mut effects),
             Input::Retry(number) => {
                 let failed = |turn: &store::Turn| turn.delivery == Some(Delivery::Failed);
                 if self.has_brain && self.transcript.undelivered(number).is_some_and(failed) {
@@ -132,7 +146,7 @@ impl Machine {
             Input::Decided(decision) => self.answering.decide(decision, &mut effects),
             Input::StopSpeaking => {
                 if let Some(link) = self.link_that_speaks() {
-                    self.speaking.stop(link, &mut effects);
+                    self.speaking.stop("You stopped it.", link, &mut effects);
                 }
             }
             Input::Link(link, event) => self.link(link, event, now, &mut effects),
@@ -149,7 +163,10 @@ impl Machine {
             }
             Input::Tick => self.tick(now, &mut effects),
         }
+        let before = effects.len();
         self.answering.go_on(&mut self.transcript, &mut effects);
+        self.note_asked(before, now, &mut effects);
+        self.speak(now, &mut effects);
         self.remember(&mut effects);
         effects.extend(self.flush(now.mono).map(from_transcript));
         self.report(now, &mut effects);
@@ -164,6 +181,7 @@ impl Machine {
             State::Idle | State::TypingOnly(_) | State::Failed(_) => None,
         };
         let pause = self.transcript.pause_at();
+        let speak = self.speaks_at();
         // While a batch is written nothing else is; its end is an input of its own.
         let transcripts = self.past.iter().chain([&self.transcript]);
         let retry = if transcripts.clone().any(Transcript::is_writing) {
@@ -171,7 +189,7 @@ impl Machine {
         } else {
             transcripts.filter_map(Transcript::retry_at).min()
         };
-        [call, pause, retry].into_iter().flatten().min()
+        [call, pause, speak, retry].into_iter().flatten().min()
     }
 
     fn transcripts(&mut self) -> impl Iterator<Item = &mut Transcript> {
@@ -197,12 +215,14 @@ impl Machine {
                 return;
             }
         };
+        self.hearing.end_dictation(None, effects);
         self.links += 1;
         self.speaking.connects();
         self.shown_host.clone_from(&host.shown);
         effects.push(Effect::OpenSound);
         effects.push(Effect::Mute(self.muted));
         effects.push(Effect::Connect(self.links, host.clone()));
+        self.hearing.open_for_call(effects);
         self.state = State::Call(Box::new(Call {
             host,
             link: self.links,
@@ -217,6 +237,7 @@ impl Machine {
     }
 
     fn stop(&mut self, effects: &mut Vec<Effect>) {
+        self.hearing.end_dictation(None, effects);
         match &self.state {
             State::Idle => return,
             State::Call(call) => {
@@ -226,6 +247,7 @@ impl Machine {
                 effects.push(Effect::CloseSound);
                 self.transcript.close();
                 self.speaking.ends(effects);
+                self.ears_close(effects);
             }
             State::TypingOnly(_) | State::Failed(_) => {}
         }
@@ -238,7 +260,7 @@ impl Machine {
         if text.trim().is_empty() {
             return;
         }
-        self.speaking.typed();
+        self.speaking.goes_on();
         if let Some(decision) = self.answering.decided(text) {
             self.transcript.typed(text, now.unix_ms, Some(Delivery::Delivered));
             self.answering.decide(decision, effects);
@@ -249,7 +271,10 @@ impl Machine {
             self.answering.decide(decision, effects);
         }
         let delivery = self.has_brain.then_some(Delivery::Waiting);
-        self.transcript.typed(text, now.unix_ms, delivery);
+        let turn = self.transcript.typed(text, now.unix_ms, delivery);
+        if delivery.is_some() {
+            self.note_typed(turn, now, effects);
+        }
     }
 
     /// What Moshi has said to its end goes to the brain, which is not asked to answer it.
@@ -266,6 +291,7 @@ impl Machine {
         self.transcript.close();
         self.remember(effects);
         self.answering.leave(&mut self.transcript, effects);
+        self.times.forget();
         let left = std::mem::replace(&mut self.transcript, Transcript::new(conversation, turns));
         if !left.is_settled() {
             self.past.push(left);
@@ -306,6 +332,7 @@ impl Machine {
             }
             LinkEvent::Metadata(mut metadata) => {
                 let news = metadata.speech.take();
+                let heard = self.hearing.host_tells(&mut metadata, now);
                 call.learn(*metadata);
                 if let Some(news) = news {
                     if self.speaking.begins(&news) {
@@ -313,15 +340,23 @@ impl Machine {
                     }
                     self.speaking.told(news, effects);
                 }
+                self.host_listens(now);
+                if let Some(heard) = heard {
+                    self.heard(heard, now, effects);
+                }
             }
             LinkEvent::Handshake => {
                 call.stage = Stage::Live { since: now.mono };
                 call.was_live = true;
                 call.error = None;
+                self.host_listens(now);
             }
             // The reply that it is part of is a turn already.
             LinkEvent::Text(_) if self.speaking.says() => {}
-            LinkEvent::Text(piece) => self.transcript.moshi_said(&piece, now.mono, now.unix_ms),
+            LinkEvent::Text(piece) => {
+                self.moshi_spoke = Some(now.mono);
+                self.transcript.moshi_said(&piece, now.mono, now.unix_ms);
+            }
             LinkEvent::Ended(error) => self.ended(error, now, effects),
         }
     }
@@ -330,6 +365,7 @@ impl Machine {
     fn ended(&mut self, error: LinkError, now: Moment, effects: &mut Vec<Effect>) {
         self.transcript.close();
         self.speaking.ends(effects);
+        self.host_is_gone();
         let State::Call(call) = &mut self.state else { return };
         let host = call.host.shown.clone();
         if let Stage::Live { since } = call.stage {
@@ -364,6 +400,7 @@ impl Machine {
     }
 
     fn fail(&mut self, problem: Problem, effects: &mut Vec<Effect>) {
+        self.ears_close(effects);
         effects.push(Effect::CloseSound);
         self.state = State::Failed(problem);
     }
@@ -378,13 +415,13 @@ impl Machine {
                 if !matches!(call.stage, Stage::Waiting { .. }) {
                     effects.push(Effect::Disconnect(call.link));
                 }
+                let waited_for = no_handshake(call);
+                let (was_live, host) = (call.was_live, call.host.shown.clone());
+                self.ears_close(effects);
                 effects.push(Effect::CloseSound);
                 self.links += 1;
-                self.state = if call.was_live {
-                    State::TypingOnly(gone(&call.host.shown))
-                } else {
-                    State::Failed(no_handshake(call))
-                };
+                self.state =
+                    if was_live { State::TypingOnly(gone(&host)) } else { State::Failed(waited_for) };
             }
             Stage::Waiting { until } if now.mono >= until => {
                 self.links += 1;
@@ -443,6 +480,11 @@ impl Machine {
         if !same {
             self.reported = Some(state.clone());
             effects.push(Effect::Call(Box::new(state)));
+        }
+        let ear = self.ear_state();
+        if self.reported_ear.as_ref() != Some(&ear) {
+            self.reported_ear = Some(ear.clone());
+            effects.push(Effect::Ear(Box::new(ear)));
         }
     }
 }

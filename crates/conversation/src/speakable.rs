@@ -59,6 +59,19 @@ pub(crate) fn speakable(reply: &str) -> Option<String> {
     whole.chars().any(char::is_alphanumeric).then(|| whole.to_owned())
 }
 
+/// The sentences of a text that have ended, as what comes behind them shows. A full stop behind a number or a single letter
+/// ends none.
+pub(crate) fn whole_sentences(plain: &str) -> &str {
+    let ends = plain.rmatch_indices(' ').map(|(at, _)| &plain[..at]).find(|before| {
+        let bare = before.trim_end_matches(CLOSING);
+        let word = bare.rsplit(' ').next().unwrap_or_default().trim_end_matches(ENDING);
+        bare.ends_with(ENDING)
+            && word.chars().filter(|c| c.is_alphabetic()).count() > 1
+            && !word.contains('.')
+    });
+    ends.unwrap_or_default()
+}
+
 /// Adds text, with the host in place of an address and nothing in place of a symbol.
 fn add(plain: &mut String, text: &str) {
     for piece in text.split_inclusive(char::is_whitespace) {
@@ -153,6 +166,22 @@ mod tests {
         }
         for nothing in ["", " \n", "---", "```\nlet x;\n```", "🎉", "***", "![](x.png)"] {
             assert_eq!(speakable(nothing), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_has_ended_when_another_one_begins() {
+        for (plain, whole) in [
+            ("Hello.", ""),
+            ("Hello. How", "Hello."),
+            ("He said \"No.\" Then", "He said \"No.\""),
+            ("One! Two? Three", "One! Two?"),
+            ("It costs 3. Or so", ""),
+            ("Good. See e.g. this", "Good."),
+            ("Two things: one. two! 1. inner", "Two things: one. two!"),
+            ("", ""),
+        ] {
+            assert_eq!(whole_sentences(plain), whole, "{plain}");
         }
     }
 

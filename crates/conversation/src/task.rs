@@ -1,5 +1,6 @@
 //! The task that owns a conversation: it takes inputs in order, asks the machine, and does what follows.
 
+mod ears;
 mod links;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use audio::{Direction, MicFrame, Sound, SoundConfig, SoundEvent};
-use brain::{Came, Reins, bridge::Bridge};
+use brain::{Reins, bridge::Bridge};
 use store::Turn;
 use tokio::{
     runtime,
@@ -21,6 +22,7 @@ use tokio::{
 
 use crate::{
     door::{Found, NoWay},
+    ear::EarEvent,
     handle::{Command, Event, Handle, Options, Shared, SoundSource, Thinker, locked},
     history_writer::{HistoryWriter, Written},
     link::{BridgeNews, ToSay},
@@ -55,6 +57,7 @@ pub struct Conversation {
     closing: Vec<JoinHandle<()>>,
     history: HistoryWriter,
     links: HashMap<u64, OpenLink>,
+    ear: Option<OpenEar>,
     inputs: mpsc::Sender<Happening>,
     events: mpsc::Sender<Event>,
     shared: Arc<Shared>,
@@ -75,6 +78,12 @@ struct OpenLink {
     /// There for a Moshi server.
     to_say: Option<mpsc::Sender<ToSay>>,
     task: JoinHandle<()>,
+}
+
+/// A server that listens.
+struct OpenEar {
+    number: u64,
+    stop: watch::Sender<bool>,
 }
 
 /// Something that was asked of the brain.
@@ -98,6 +107,7 @@ struct Through {
 /// Inputs that come from elsewhere than the person.
 pub(crate) enum Happening {
     Link(u64, LinkEvent),
+    Ear(u64, EarEvent),
     /// The way to the host of that link was looked for.
     Found(u64, Result<Found, NoWay>),
     Bridge(u64, BridgeNews),
@@ -140,6 +150,7 @@ impl Conversation {
                 closing: Vec::new(),
                 history,
                 links: HashMap::new(),
+                ear: None,
                 to_remember: Remembering::new(&inputs),
                 inputs,
                 events,
@@ -262,6 +273,8 @@ impl Conversation {
             Command::CancelAnswer => Input::CancelAnswer,
             Command::StopSpeaking => Input::StopSpeaking,
             Command::Decide(decision) => Input::Decided(decision),
+            Command::Conduct(conduct) => Input::Conduct(conduct),
+            Command::Dictate(wish) => Input::Dictate(wish),
             Command::Choose(direction, device) => {
                 match direction {
                     Direction::Input => self.devices.input.clone_from(&device),
@@ -296,6 +309,7 @@ impl Conversation {
                 }
                 Some(Input::Link(link, event))
             }
+            Happening::Ear(ear, event) => Some(Input::Ear(ear, event)),
             Happening::Found(link, found) => self.found(link, found).await,
             Happening::Bridge(link, news) => {
                 // One that was stopped may not have noticed yet.
@@ -356,6 +370,11 @@ impl Conversation {
                         let _ = link.stop.send(true);
                     }
                 }
+                Effect::OpenEar(ear, server) => self.open_ear(ear, server),
+                Effect::CloseEar(ear) => self.close_ear(ear),
+                Effect::Ear(state) => self.tell(Event::Ear(state)).await,
+                Effect::Dictation(dictation) => self.tell(Event::Dictation(dictation)).await,
+                Effect::Times(times) => self.tell(Event::Times(times)).await,
                 Effect::Say(link, text) => self.to_host(link, ToSay::Text(text)),
                 Effect::StopSaying(link) => self.to_host(link, ToSay::Cut),
                 Effect::Spoken(reply) => self.tell(Event::Spoken(reply)).await,
@@ -426,7 +445,7 @@ impl Conversation {
         let inputs = self.inputs.clone();
         let number = ask.ask;
         let begun = self.answers().and_then(|thinker| {
-            let turn = brain::Turn::new(&ask.conversation, &thinker.person, &ask.text, Came::Typed);
+            let turn = brain::Turn::new(&ask.conversation, &thinker.person, &ask.text, ask.came);
             let turn = turn.inspect_err(|error| tracing::warn!(%error, "a turn cannot be asked")).ok()?;
             Some(thinker.brain.begin(turn.after(ask.before)))
         });
@@ -447,17 +466,7 @@ impl Conversation {
 
     fn open_sound(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let on_mic = Box::new(move |frame: MicFrame| {
-            let mut slot = locked(&shared.mic);
-            let full = slot.link.as_ref().is_some_and(|link| match link.try_reserve() {
-                Ok(place) => {
-                    place.send(frame);
-                    false
-                }
-                Err(error) => matches!(error, mpsc::error::TrySendError::Full(())),
-            });
-            slot.dropped += u64::from(full);
-        });
+        let on_mic = Box::new(move |frame: MicFrame| locked(&shared.mic).deliver(frame));
         self.sound_number += 1;
         let (inputs, number) = (self.inputs.clone(), self.sound_number);
         let on_event = Box::new(move |event: SoundEvent| {
@@ -470,7 +479,10 @@ impl Conversation {
     }
 
     fn close_sound(&mut self) {
-        locked(&self.shared.mic).link = None;
+        {
+            let mut mic = locked(&self.shared.mic);
+            (mic.link, mic.ear) = (None, None);
+        }
         self.sound_number += 1;
         let Some(sound) = locked(&self.shared.sound).take() else { return };
         if let Some(speaker) = sound.speaker() {

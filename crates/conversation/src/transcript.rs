@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 
@@ -59,6 +60,10 @@ pub(crate) struct Transcript {
     shown_unsaved: BTreeMap<u64, Seen>,
     /// The brain's growing turn.
     reply: Option<Turn>,
+    /// What the person is saying, as far as it was heard.
+    heard: Option<Turn>,
+    /// Of the brain's recent turns, those of which Moshi said only a part: that part.
+    cut: BTreeMap<u64, String>,
     /// The last turns, oldest first.
     recent: VecDeque<Turn>,
     /// Turns that are meant for the brain and that it has not answered.
@@ -73,8 +78,14 @@ pub(crate) struct Transcript {
     forgotten: bool,
 }
 
-/// What of a turn can change after it was shown: the length of its text, whether it grows, and its delivery.
-type Seen = (usize, bool, Option<Delivery>);
+/// What of a turn can change after it was shown: its text, as a hash of it, whether it grows, and its delivery.
+type Seen = (u64, bool, Option<Delivery>);
+
+fn seen(turn: &Turn) -> Seen {
+    let mut hasher = DefaultHasher::new();
+    turn.text.hash(&mut hasher);
+    (hasher.finish(), turn.open, turn.delivery)
+}
 
 /// Turns as they are when a conversation goes on that was left: nothing grows any more, and what had no answer yet gets
 /// none by itself, since a model may have seen it.
@@ -105,6 +116,8 @@ impl Transcript {
             writing: Vec::new(),
             shown_unsaved: BTreeMap::new(),
             reply: None,
+            heard: None,
+            cut: BTreeMap::new(),
             recent: VecDeque::new(),
             undelivered: BTreeMap::new(),
             to_ask: BTreeSet::new(),
@@ -140,20 +153,74 @@ impl Transcript {
         }
     }
 
-    /// The person typed something. With [`Delivery::Waiting`] it is meant for the brain.
-    pub(crate) fn typed(&mut self, text: &str, unix_ms: i64, delivery: Option<Delivery>) {
+    /// The person typed something. With [`Delivery::Waiting`] it is meant for the brain. Returns the turn's number.
+    pub(crate) fn typed(&mut self, text: &str, unix_ms: i64, delivery: Option<Delivery>) -> u64 {
         // What Moshi says next answers this.
         self.close();
         let mut turn = self.turn(Speaker::Person, Source::Typed, text.trim(), unix_ms, false);
         turn.delivery = delivery;
-        if delivery == Some(Delivery::Waiting) {
-            self.to_ask.insert(turn.number);
-            self.undelivered.insert(turn.number, turn.clone());
-            if self.undelivered.len() > MOST_UNDELIVERED {
-                self.undelivered.pop_first();
-            }
-        }
+        let number = turn.number;
+        self.deliver(&turn);
         self.change(turn);
+        number
+    }
+
+    /// The person says this, all of it since the turn began, which it does with the first of it. Returns its number.
+    pub(crate) fn heard(&mut self, text: &str, began_ms: i64) -> u64 {
+        let mut turn = match self.heard.take() {
+            Some(turn) => turn,
+            None => {
+                self.close();
+                self.turn(Speaker::Person, Source::Heard, "", began_ms, true)
+            }
+        };
+        let number = turn.number;
+        text.trim().clone_into(&mut turn.text);
+        self.change(turn.clone());
+        self.heard = Some(turn);
+        number
+    }
+
+    /// What the person said is whole, or will not become so, which the note says. With [`Delivery::Waiting`] it is meant
+    /// for the brain.
+    pub(crate) fn heard_ends(&mut self, delivery: Option<Delivery>, note: Option<String>) {
+        let Some(mut turn) = self.heard.take() else { return };
+        turn.open = false;
+        turn.delivery = delivery;
+        turn.note = note;
+        self.deliver(&turn);
+        self.change(turn);
+    }
+
+    /// Keeps a turn of the person's for as long as the brain has not answered it.
+    fn deliver(&mut self, turn: &Turn) {
+        match turn.delivery {
+            Some(Delivery::Waiting) => _ = self.to_ask.insert(turn.number),
+            Some(Delivery::Failed) => {}
+            None | Some(Delivery::Sent | Delivery::Delivered) => return,
+        }
+        self.undelivered.insert(turn.number, turn.clone());
+        if self.undelivered.len() > MOST_UNDELIVERED {
+            self.undelivered.pop_first();
+        }
+    }
+
+    /// The number of the brain's growing turn.
+    pub(crate) fn replying(&self) -> Option<u64> {
+        self.reply.as_ref().map(|turn| turn.number)
+    }
+
+    /// Moshi said only this of a turn of the brain's.
+    pub(crate) fn cut_after(&mut self, number: u64, said: String) {
+        self.cut.insert(number, said);
+        while self.cut.len() > RECENT {
+            self.cut.pop_first();
+        }
+    }
+
+    /// What Moshi said of a turn of the brain's that it did not say to its end.
+    pub(crate) fn said_of(&self, number: u64) -> Option<&str> {
+        self.cut.get(&number).map(String::as_str)
     }
 
     fn change(&mut self, turn: Turn) {
@@ -176,7 +243,8 @@ impl Transcript {
 
     /// What was said before a turn, oldest first, as far as it is known.
     pub(crate) fn before(&self, number: u64) -> impl Iterator<Item = &Turn> {
-        self.recent.iter().filter(move |turn| turn.number < number)
+        // What still grows is nothing that was said before.
+        self.recent.iter().filter(move |turn| turn.number < number && !turn.open)
     }
 
     /// An undelivered turn.
@@ -297,7 +365,7 @@ impl Transcript {
                 // Also where the disk refuses it: that must not keep the person from an answer.
                 self.askable.push(turn.number);
             }
-            let state = (turn.text.len(), turn.open, turn.delivery);
+            let state = seen(&turn);
             if ok {
                 self.shown_unsaved.remove(&turn.number);
             } else if self.shown_unsaved.insert(turn.number, state) == Some(state) {

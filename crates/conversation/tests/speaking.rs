@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use brain::{BuiltIn, Canned, Outcome, Reply, What, built_in};
 use conversation::{
-    Command, Host, Phase, ReplyState, SpokenReply, Thinker,
+    Command, Conduct, Host, Phase, ReplyState, Says, SpokenReply, Thinker,
     machine::{Effect, Input, LinkEvent, Machine, Moment},
     problem::LinkError,
 };
@@ -57,9 +57,11 @@ impl Talk {
         talk
     }
 
-    /// With a call to a host that says texts.
+    /// With a call to a host that says texts, which are to be said at once.
     fn live() -> Self {
         let mut talk = Self::new();
+        let conduct = Conduct { says: Says::AtOnce, ..Conduct::default() };
+        talk.step(Input::Conduct(Box::new(conduct)));
         talk.step(Input::Talk(Host::speaking("gpu:8998", "", "", Duration::from_secs(9))));
         talk.answers(&[capability::SPEAKS]);
         talk

@@ -16,7 +16,7 @@ const NO_MICROPHONE: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(20);
 
 /// The microphone, and silence where there is none.
-pub(super) struct Voice {
+pub(crate) struct Voice {
     mic: mpsc::Receiver<MicFrame>,
     /// The clock of [`MicFrame::captured`].
     epoch: std::time::Instant,
@@ -25,18 +25,18 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(mic: mpsc::Receiver<MicFrame>, epoch: std::time::Instant) -> Self {
+    pub(crate) fn new(mic: mpsc::Receiver<MicFrame>, epoch: std::time::Instant) -> Self {
         Self { mic, epoch, silence_at: None }
     }
 
     /// Somebody listens from now on. What was said before would only make everything late.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         while self.mic.try_recv().is_ok() {}
         self.silence_at = Some(Instant::now() + NO_MICROPHONE);
     }
 
     /// The next frame of the microphone, or of silence. Nothing is lost when it is not waited for to the end.
-    pub(super) async fn next(&mut self) -> MicFrame {
+    pub(crate) async fn next(&mut self) -> MicFrame {
         let silence_at = self.silence_at;
         let silence = async {
             match silence_at {
@@ -60,7 +60,7 @@ impl Voice {
     }
 
     /// Takes what the microphone gives while nobody listens, so that nothing piles up.
-    pub(super) async fn passed_over(&mut self) {
+    pub(crate) async fn passed_over(&mut self) {
         while self.mic.recv().await.is_some() {}
         pending::<()>().await;
     }

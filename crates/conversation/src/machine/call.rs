@@ -100,6 +100,16 @@ impl Call {
         matches!(self.stage, Stage::Live { .. }) && self.metadata.can(wire::capability::SPEAKS)
     }
 
+    /// Whether the host tells what the person says, now.
+    pub(super) fn hears(&self) -> bool {
+        matches!(self.stage, Stage::Live { .. }) && self.metadata.can(wire::capability::HEARS)
+    }
+
+    /// Whether it is not known yet what the host can.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.stage, Stage::Live { .. })
+    }
+
     pub(super) fn describe(&self, phase: Phase, now: Moment, state: &mut CallState) {
         state.host.clone_from(&self.host.shown);
         state.server = self.metadata.server.clone().map(|server| match &self.metadata.version {

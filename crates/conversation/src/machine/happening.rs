@@ -6,8 +6,10 @@ use brain::{Decision, What};
 use store::Conversation;
 use wire::HostMetadata;
 
-use super::{Ask, SpokenReply};
+use super::{Ask, SpokenReply, TurnTimes};
 use crate::{
+    conduct::Conduct,
+    ear::{Dictation, EarEvent, EarServer, EarState},
     host::Host,
     problem::{LinkError, Problem},
     transcript::ShownTurn,
@@ -68,6 +70,12 @@ pub enum Input {
     Decided(Decision),
     /// The person does not want to hear the replies any further that Moshi says or is to say.
     StopSpeaking,
+    /// The conversation is conducted like this from now on.
+    Conduct(Box<Conduct>),
+    /// The person wants to dictate, with this ear, or not any more.
+    Dictate(Option<Result<EarServer, Problem>>),
+    /// The ear with this number reports.
+    Ear(u64, EarEvent),
     /// The link with this number reports. What links of the past say is not listened to.
     Link(u64, LinkEvent),
     /// The last [`Effect::Store`] is done.
@@ -93,6 +101,16 @@ pub enum Effect {
     Say(u64, String),
     /// Have it say no further of all that it was given.
     StopSaying(u64),
+    /// Have this server listen to the microphone; it reports under this number.
+    OpenEar(u64, EarServer),
+    /// It need not listen any more.
+    CloseEar(u64),
+    /// The ear changed.
+    Ear(Box<EarState>),
+    /// Dictation changed.
+    Dictation(Box<Dictation>),
+    /// More is known about when a turn went from one hand to the next.
+    Times(Box<TurnTimes>),
     /// A reply on its way to Moshi's voice stands somewhere else.
     Spoken(Box<SpokenReply>),
     /// Write these turns, and answer with [`Input::Stored`].

@@ -53,7 +53,10 @@ impl Conversation {
     pub(super) async fn connect(&mut self, number: u64, host: Host, keeps: Option<Box<dyn Any + Send>>) {
         match host.way {
             Way::Behind(Behind(door)) => self.find(number, &door),
-            Way::Moshi { url, access } => {
+            Way::Moshi { mut url, access } => {
+                if self.machine.asks_to_hear() {
+                    wire::ask_to_hear(&mut url);
+                }
                 let (to_say, waiting) = mpsc::channel(TO_SAY);
                 let (setup, forward, stop) = self.link(number, waiting);
                 let task = tokio::spawn(async move {

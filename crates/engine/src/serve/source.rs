@@ -37,7 +37,7 @@ impl About {
             sample_rate: Some(wire::SAMPLE_RATE),
             capabilities: self.capabilities.clone(),
             timing,
-            speech: None,
+            ..HostMetadata::default()
         }
     }
 }
