@@ -13,10 +13,11 @@ use audio::{
     device::virtual_system::{Heard, Played, VirtualConfig, VirtualControl, VirtualSystem},
 };
 use conversation::{
-    BridgeNews, CallState, Command, Conversation, Event, Handle, Host, Options, Phase, SoundSource,
-    SpokenReply,
+    BridgeNews, CallState, Command, Conversation, Dictation, Event, Handle, Host, Options, Phase,
+    SoundSource, SpokenReply, TurnTimes,
 };
 use net::Access;
+use store::Turn;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Nothing takes longer.
@@ -42,6 +43,12 @@ pub struct World {
     pub news: Vec<BridgeNews>,
     /// What became of replies on their way to Moshi's voice.
     pub spoken: Vec<SpokenReply>,
+    /// The turns as they are.
+    pub kept: BTreeMap<u64, Turn>,
+    /// When they went from hand to hand.
+    pub times: BTreeMap<u64, TurnTimes>,
+    /// What is dictated.
+    pub dictation: Dictation,
 }
 
 /// A conversation with one microphone, which hears a tone, and one loudspeaker.
@@ -98,6 +105,9 @@ pub fn world_of(options: Options, room: usize, played: Arc<Mutex<Vec<f32>>>) -> 
         saving: None,
         news: Vec::new(),
         spoken: Vec::new(),
+        kept: BTreeMap::new(),
+        times: BTreeMap::new(),
+        dictation: Dictation::default(),
     }
 }
 
@@ -147,12 +157,15 @@ impl World {
             Event::Turns(turns) => {
                 for turn in turns {
                     self.turns.insert(turn.turn.number, (turn.turn.text.clone(), turn.saved));
+                    self.kept.insert(turn.turn.number, turn.turn.clone());
                 }
             }
             Event::Route(route) => {
                 self.routes.retain(|known| known.direction != route.direction);
                 self.routes.push(route.clone());
             }
+            Event::Times(times) => _ = self.times.insert(times.turn, (**times).clone()),
+            Event::Dictation(dictation) => self.dictation = (**dictation).clone(),
             Event::Spoken(reply) => self.spoken.push((**reply).clone()),
             Event::Bridge(news) => self.news.push((**news).clone()),
             Event::Saving(problem) => self.saving = problem.as_ref().map(|p| p.code),
