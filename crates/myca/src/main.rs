@@ -5,6 +5,7 @@ mod bench;
 mod compute;
 mod devices;
 mod doctor;
+mod ear;
 mod echo;
 mod end;
 mod frames;
@@ -14,6 +15,7 @@ mod place;
 mod print;
 mod server;
 mod settings;
+mod sound;
 mod talk;
 mod token;
 
@@ -35,6 +37,8 @@ struct Cli {
 enum Command {
     /// Talk with a Moshi host.
     Talk(Box<talk::Args>),
+    /// Write down what is said, with a recognition server and without Moshi.
+    Hear(ear::Args),
     /// Ask a brain something, without a microphone and without Moshi.
     Ask(Box<ask::Args>),
     /// List microphones and loudspeakers.
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         .init();
     match cli.command {
         Command::Talk(args) => talk::run(*args),
+        Command::Hear(args) => ear::run(args),
         Command::Ask(args) => ask::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Host(args) => host::run(args),

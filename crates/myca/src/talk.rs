@@ -3,17 +3,10 @@
 
 mod printer;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use audio::{
-    DeviceId, SoundConfig,
-    device::{
-        self,
-        virtual_system::{Heard, Played, VirtualConfig, VirtualSystem},
-    },
-    wav,
-};
-use conversation::{Command, Conversation, Event, Handle, Host, Options, Phase, Problem, SoundSource};
+use audio::{DeviceId, SoundConfig};
+use conversation::{Command, Conduct, Conversation, Event, Handle, Host, Options, Phase, Problem};
 use store::Paths;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -23,10 +16,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::printer::Printer;
-use crate::end;
+use crate::{ear, end, sound};
 
-/// Sample rate of files, where there are no devices that say otherwise.
-const FILE_RATE: u32 = 48_000;
 /// Events that wait to be printed.
 const EVENTS: usize = 1_024;
 
@@ -50,6 +41,13 @@ pub(crate) struct Args {
     /// Who Moshi is to be
     #[arg(long, default_value = "", hide_default_value = true)]
     persona: String,
+    /// Who makes text of what you say: "host", if it has a recogniser, "off", or the address of a recognition server, whose
+    /// key the variable MYCA_EAR_KEY holds
+    #[arg(long, default_value = "host", value_name = "EAR")]
+    ear: String,
+    /// Let the microphone go unencrypted to a recognition server on another computer
+    #[arg(long)]
+    ear_plain: bool,
     /// PersonaPlex voice, for example NATF2.pt
     #[arg(long, default_value = "", hide_default_value = true)]
     voice: String,
@@ -80,6 +78,13 @@ async fn talk(args: Args, stop: &CancellationToken) -> ExitCode {
         Ok(host) => host,
         Err(problem) => return fail(&problem),
     };
+    let ear = match ear::choose(&args.ear, args.ear_plain) {
+        Ok(ear) => ear,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::FAILURE;
+        }
+    };
     let history = match (args.keep, Paths::of_user()) {
         (false, _) => None,
         (true, Ok(paths)) => Some(paths.history()),
@@ -88,7 +93,7 @@ async fn talk(args: Args, stop: &CancellationToken) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let (sound, heard_seconds) = match sound_source(&args) {
+    let (sound, heard_seconds) = match sound::source(args.input.as_deref(), args.output.as_deref()) {
         Ok(source) => source,
         Err(sentence) => {
             eprintln!("{sentence}");
@@ -109,6 +114,7 @@ async fn talk(args: Args, stop: &CancellationToken) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
+    handle.send(Command::Conduct(Box::new(Conduct { ear, ..Conduct::default() }))).await;
     handle.send(Command::Talk(Ok(host))).await;
     let printer = Printer::new(args.json);
     let heard = heard_seconds.map(|seconds| seconds + args.tail);
@@ -172,32 +178,6 @@ async fn follow(
 /// The moment in so many seconds, if the clock gets that far.
 fn in_seconds(seconds: f64) -> Option<Instant> {
     Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(|wait| Instant::now().checked_add(wait))
-}
-
-/// Devices, or files where they were named. Also tells how long the input file is, in seconds.
-fn sound_source(args: &Args) -> Result<(SoundSource, Option<f64>), String> {
-    if args.input.is_none() && args.output.is_none() {
-        return Ok((Box::new(|| Box::new(device::native)), None));
-    }
-    if args.input.is_none() != args.output.is_none() {
-        return Err("A file on one side needs one on the other: give both --input and --output.".to_owned());
-    }
-    let mut config = VirtualConfig { rate: FILE_RATE, ..VirtualConfig::default() };
-    let mut seconds = None;
-    if let Some(path) = &args.input {
-        let samples = wav::read(path, FILE_RATE)
-            .map_err(|e| format!("{} cannot be read ({e}). Give a WAV file.", path.display()))?;
-        seconds = Some(samples.len() as f64 / f64::from(FILE_RATE));
-        config.heard = Heard::Samples(Arc::new(samples));
-    }
-    if let Some(path) = &args.output {
-        config.played = Played::Wav(path.clone());
-    }
-    let source: SoundSource = Box::new(move || {
-        let config = config.clone();
-        Box::new(move || Ok(Box::new(VirtualSystem::new(config.clone()))))
-    });
-    Ok((source, seconds))
 }
 
 fn fail(problem: &Problem) -> ExitCode {

@@ -304,7 +304,7 @@ impl Hearing {
     /// The ear as it is shown. `host`: the host of a call that is under way, and whether it hears.
     pub(super) fn state(&self, host: Option<(&str, bool)>) -> EarState {
         let phase = match (&self.listening, host) {
-            (Some(_), _) if self.finishing.is_none() => EarPhase::Listening,
+            (Some(_), _) => EarPhase::Listening,
             _ if self.failed => EarPhase::Failed,
             _ if self.server.is_some() => EarPhase::Waiting,
             (_, Some((_, true))) if self.conduct.ear == Ear::Host => EarPhase::Waiting,

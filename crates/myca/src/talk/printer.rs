@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use conversation::{CallState, Event, Figures, Phase, Problem, ShownTurn};
+use conversation::{CallState, EarPhase, Event, Figures, Phase, Problem, ShownTurn};
 use serde_json::{Value, json};
 use store::{Source, Speaker};
 
@@ -50,6 +50,14 @@ impl Printer {
             Event::HistorySetAside(aside) => {
                 self.note(&format!("The history was broken and is kept as {}.", aside.kept_as.display()));
             }
+            Event::Ear(ear) => {
+                // A host without a recogniser is what most are.
+                let problem = ear.problem.as_ref().filter(|_| !ear.of_host);
+                if let Some(problem) = problem {
+                    self.note(&format!("{} {}", problem.what, problem.next));
+                }
+            }
+            Event::Times(_) | Event::Dictation(_) => {}
             // No brain takes part in a call from the terminal, and nothing is deleted there.
             Event::Spoken(_) | Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => {}
             Event::Conversation { .. } | Event::Devices(_) | Event::Saving(None) => {}
@@ -61,6 +69,14 @@ impl Printer {
         let turn = &shown.turn;
         if turn.speaker == Speaker::Person && turn.source == Source::Typed {
             // It stands on the screen already.
+            return;
+        }
+        if turn.source == Source::Heard {
+            // Until it is whole it may still be corrected, and what was printed can not.
+            if !turn.open && self.printed.insert(turn.number, turn.text.len()).is_none() {
+                self.end_line();
+                out(format_args!("> {}\n", crate::print::line(&turn.text)));
+            }
             return;
         }
         let done = self.printed.entry(turn.number).or_insert(0);
@@ -118,6 +134,15 @@ impl Printer {
 
 fn line(json: &Value) {
     out(format_args!("{json}\n"));
+}
+
+fn ear_phase(phase: EarPhase) -> &'static str {
+    match phase {
+        EarPhase::Off => "off",
+        EarPhase::Waiting => "waiting",
+        EarPhase::Listening => "listening",
+        EarPhase::Failed => "failed",
+    }
 }
 
 fn phase_name(phase: Phase) -> &'static str {
@@ -202,6 +227,16 @@ fn to_json(event: &Event) -> Option<Value> {
         Event::HistorySetAside(aside) => {
             json!({"event": "history_set_aside", "kept_as": aside.kept_as.display().to_string()})
         }
+        Event::Ear(ear) => json!({
+            "event": "ear", "phase": ear_phase(ear.phase), "place": ear.place, "of_host": ear.of_host,
+            "model": ear.model, "delay_ms": ear.delay_ms,
+            "frame_ms_p50": ear.timing.map(|timing| timing.frame_ms_p50), "problem": problem_json(ear.problem.as_ref()),
+        }),
+        Event::Times(times) => json!({
+            "event": "times", "number": times.turn, "said_ms": times.said_ms, "known_ms": times.known_ms,
+            "words_late_ms": times.words_late_ms,
+        }),
+        Event::Dictation(_) => return None,
         Event::Spoken(_) | Event::Brain(_) | Event::Bridge(_) | Event::Deleted(..) => return None,
     })
 }
