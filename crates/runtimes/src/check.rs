@@ -16,7 +16,12 @@ pub async fn check(chosen: &Chosen, here: &Surroundings) -> Result<Chosen, Start
     let mut chosen = chosen.clone();
     let folder = here.folder_of(&chosen.what);
     match &mut chosen.what {
-        What::MycaHost { model } => {
+        What::MycaHost { model, hear } => {
+            process::find(&here.myca).ok_or_else(|| StartError::NoMyca(here.myca.clone()))?;
+            exists(model)?;
+            hear.as_deref().map_or(Ok(()), exists)?;
+        }
+        What::Recogniser { model } => {
             process::find(&here.myca).ok_or_else(|| StartError::NoMyca(here.myca.clone()))?;
             exists(model)?;
         }

@@ -41,6 +41,13 @@ pub enum What {
     MycaHost {
         /// The folder with the model's files, or the file of weights in it.
         model: PathBuf,
+        /// The folder with the recogniser that listens beside it.
+        hear: Option<PathBuf>,
+    },
+    /// `myca host --hear`, without Moshi.
+    Recogniser {
+        /// The folder with the recogniser's files.
+        model: PathBuf,
     },
     /// Kyutai's `moshi.server`.
     PythonMoshi {
@@ -109,6 +116,7 @@ impl What {
     pub fn kind(&self) -> RuntimeKind {
         match self {
             Self::MycaHost { .. } => RuntimeKind::MycaHost,
+            Self::Recogniser { .. } => RuntimeKind::Recogniser,
             Self::PythonMoshi { .. } => RuntimeKind::PythonMoshi,
             Self::PersonaPlex { .. } => RuntimeKind::PersonaPlex,
             Self::MoshiBackend { .. } => RuntimeKind::MoshiBackend,

@@ -60,7 +60,10 @@ pub fn describe(
 ) -> Result<Description, StartError> {
     let folder = here.folder_of(&chosen.what);
     match &chosen.what {
-        What::MycaHost { model } => Ok(myca::describe(model, port, here, folder)),
+        What::MycaHost { model, hear } => {
+            Ok(myca::describe(Some(model), hear.as_deref(), port, here, folder))
+        }
+        What::Recogniser { model } => Ok(myca::describe(None, Some(model), port, here, folder)),
         What::PythonMoshi { interpreter, code, repo, half, torch } => {
             repository(repo)?;
             let server = python::Server { interpreter, code: code.as_deref(), repo, torch: *torch };

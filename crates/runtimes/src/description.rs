@@ -13,6 +13,8 @@ pub struct Description {
     pub run: Run,
     /// How it is spoken with.
     pub scheme: Scheme,
+    /// The path at which it is asked whether it answers; empty where all Moshi servers have it.
+    pub path: &'static str,
     /// Folders that must be there. They are made for this person alone.
     pub folders: Vec<PathBuf>,
     /// Folders that are emptied before it starts and after it ends, because it writes down what was talked about.

@@ -61,6 +61,7 @@ pub(crate) enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Described {
     pub(crate) scheme: Scheme,
+    pub(crate) path: &'static str,
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) moved: Option<Moved>,
     pub(crate) warnings: Vec<Warning>,
@@ -93,9 +94,9 @@ pub(crate) async fn run(order: Order, events: Events, mut stop: Stop) {
 
 async fn start(order: &Order, prepared: Prepared, events: &Events, stop: Stop) -> Event {
     let Prepared { description, port, moved } = prepared;
-    let Description { kind, run, scheme, emptied, certificate, cache, warnings, .. } = description;
+    let Description { kind, run, scheme, path, emptied, certificate, cache, warnings, .. } = description;
     let watch = Watch { kind, lines: &order.lines, events };
-    watch.tell(Event::Described(Described { scheme, certificate, moved, warnings })).await;
+    watch.tell(Event::Described(Described { scheme, path, certificate, moved, warnings })).await;
     let log = LogFile::new(order.here.log(kind));
     let ended = match run {
         Run::Program(program) => {

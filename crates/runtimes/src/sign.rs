@@ -18,7 +18,7 @@ pub(crate) enum Sign {
 /// What the line of this runtime tells, if anything.
 pub(crate) fn of(kind: RuntimeKind, line: &str) -> Option<Sign> {
     match kind {
-        RuntimeKind::MycaHost => of_myca(line),
+        RuntimeKind::MycaHost | RuntimeKind::Recogniser => of_myca(line),
         RuntimeKind::PythonMoshi | RuntimeKind::PersonaPlex | RuntimeKind::Docker => of_python(line),
         RuntimeKind::MoshiBackend => of_backend(line),
     }

@@ -292,7 +292,10 @@ async fn what_is_missing_is_said_before_anything_is_started() {
     *interpreter = place.path("no-python");
     assert_eq!(refusal(&place, absent).await.code(), "runtime.no_interpreter");
     let model = place.path("model.q8.gguf");
-    assert_eq!(refusal(&place, What::MycaHost { model: model.clone() }).await.code(), "runtime.no_model");
+    assert_eq!(
+        refusal(&place, What::MycaHost { model: model.clone(), hear: None }).await.code(),
+        "runtime.no_model"
+    );
     fs::write(&model, "").unwrap();
     let backend =
         |program| What::MoshiBackend { program, model: model.clone(), cpu: true, mimi_on_cpu: false };
@@ -322,14 +325,14 @@ async fn our_host_says_itself_when_it_is_ready_and_why_it_ended() {
     fs::create_dir(&model).unwrap();
     let moshi = place.moshi();
     let mut status = moshi.status();
-    moshi.start(anywhere(What::MycaHost { model: model.clone() }), None).await;
+    moshi.start(anywhere(What::MycaHost { model: model.clone(), hear: None }), None).await;
     until_ready(&mut status).await;
     moshi.stop().await;
 
     let place = Place::new("err The model has no config.json. Download it again.\nexit 4\n");
     let moshi = place.moshi();
     let mut status = moshi.status();
-    moshi.start(anywhere(What::MycaHost { model }), None).await;
+    moshi.start(anywhere(What::MycaHost { model, hear: None }), None).await;
     let why = until_failed(&mut status).await;
     assert_eq!(why.what, "The model has no config.json. Download it again.");
 }

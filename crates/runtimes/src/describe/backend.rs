@@ -54,6 +54,7 @@ pub(super) fn describe(
             folder: folder.clone(),
         }),
         scheme: Scheme::Wss,
+        path: "",
         certificate: Some(folder.join("cert.pem")),
         folders: vec![folder, page, sessions.clone()],
         emptied: vec![sessions],

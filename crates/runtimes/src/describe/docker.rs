@@ -41,6 +41,7 @@ pub(super) fn describe(
             outside: port,
         }),
         scheme: Scheme::Ws,
+        path: "",
         folders: Vec::new(),
         emptied: Vec::new(),
         files: Vec::new(),

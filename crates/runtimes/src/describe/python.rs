@@ -94,6 +94,7 @@ fn describe(
             folder: code.map_or_else(|| folder.clone(), Path::to_owned),
         }),
         scheme: Scheme::Ws,
+        path: "",
         folders: vec![folder],
         emptied: Vec::new(),
         files: Vec::new(),

@@ -71,7 +71,7 @@ fn docker(image: &str) -> What {
 
 #[test]
 fn ours_is_told_to_end_with_the_app_and_to_say_when_it_is_ready() {
-    let description = described(What::MycaHost { model: "/models/moshika q4".into() });
+    let description = described(What::MycaHost { model: "/models/moshika q4".into(), hear: None });
     let program = program(&description);
     assert_eq!(program.program, Path::new("/app/myca"));
     let arguments =
@@ -79,6 +79,17 @@ fn ours_is_told_to_end_with_the_app_and_to_say_when_it_is_ready() {
     assert_eq!(line(program), arguments);
     assert_eq!((description.scheme, &description.warnings[..]), (Scheme::Ws, [].as_slice()));
     assert_eq!(program.token, None, "it downloads nothing");
+}
+
+#[test]
+fn ours_can_hear_beside_moshi_and_without_it() {
+    let both = described(What::MycaHost { model: "/m".into(), hear: Some("/models/stt".into()) });
+    assert!(line(program(&both)).ends_with("--end-with-parent --model /m --hear /models/stt"));
+    assert_eq!((both.kind, both.path), (RuntimeKind::MycaHost, ""));
+    let alone = described(What::Recogniser { model: "/models/stt".into() });
+    assert!(line(program(&alone)).ends_with("--end-with-parent --hear /models/stt"));
+    assert_eq!((alone.kind, alone.path), (RuntimeKind::Recogniser, "/api/asr-streaming"));
+    assert_ne!(program(&alone).folder, program(&both).folder, "each has a folder and a log of its own");
 }
 
 #[test]
@@ -159,7 +170,7 @@ fn a_container_is_reached_from_here_alone_and_keeps_what_it_downloads() {
 #[test]
 fn a_token_is_in_no_argument_no_file_and_no_words() {
     for what in [
-        What::MycaHost { model: "/m".into() },
+        What::MycaHost { model: "/m".into(), hear: None },
         kyutai(Torch::default(), false),
         nvidia(),
         backend("/m/model.q8.gguf"),

@@ -26,7 +26,7 @@ pub(super) fn explain(kind: RuntimeKind, exit: Exit, lines: &[Line]) -> Ended {
 
 /// `myca host` could not have the port, which another program took in the meantime.
 pub(super) fn no_address(kind: RuntimeKind, exit: Exit) -> Option<Known> {
-    (kind == RuntimeKind::MycaHost && exit == Exit::Code(3)).then(|| Known {
+    (kind.is_ours() && exit == Exit::Code(3)).then(|| Known {
         failure: Failure::new(
             "port.taken",
             "The port was taken by another program meanwhile.",
@@ -39,7 +39,7 @@ pub(super) fn no_address(kind: RuntimeKind, exit: Exit) -> Option<Known> {
 
 /// `myca host` says itself in a sentence why it ended.
 fn own_words(kind: RuntimeKind, exit: Exit, lines: &[Line]) -> Option<String> {
-    let says = kind == RuntimeKind::MycaHost && matches!(exit, Exit::Code(1..));
+    let says = kind.is_ours() && matches!(exit, Exit::Code(1..));
     let last = lines.iter().rev().find(|line| line.source == Source::Error);
     last.filter(|_| says).map(|line| line.text.clone())
 }
@@ -47,7 +47,7 @@ fn own_words(kind: RuntimeKind, exit: Exit, lines: &[Line]) -> Option<String> {
 /// Whether it would end the same way again: it does not know its arguments (2, of argparse and clap alike), has no model
 /// that it can load (`myca host`: 4), or is no program (of shells and containers).
 fn is_hopeless(kind: RuntimeKind, exit: Exit) -> bool {
-    matches!((kind, exit), (_, Exit::Code(2 | 126 | 127)) | (RuntimeKind::MycaHost, Exit::Code(4)))
+    matches!(exit, Exit::Code(2 | 126 | 127)) || (kind.is_ours() && exit == Exit::Code(4))
 }
 
 fn next(exit: Exit) -> &'static str {

@@ -78,7 +78,7 @@ fn spec(kind: RuntimeKind, program: Program, guard: Option<Guard>) -> Spec {
     };
     match guard {
         // It starts nothing, and ends when its standard input does.
-        _ if kind == RuntimeKind::MycaHost => spec.piped(),
+        _ if kind.is_ours() => spec.piped(),
         Some(guard) => spec.guarded_by(guard),
         None => spec,
     }

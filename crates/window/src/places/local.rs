@@ -95,7 +95,7 @@ pub(super) fn chosen(
     };
     let (half, torch) = (false, Torch::default());
     let what = match setup.runtime {
-        LocalRuntime::MycaHost => What::MycaHost { model: weights()? },
+        LocalRuntime::MycaHost => What::MycaHost { model: weights()?, hear: None },
         LocalRuntime::MoshiBackend => What::MoshiBackend {
             program: PathBuf::from(if setup.backend.is_empty() { "moshi-backend" } else { &setup.backend }),
             model: weights()?,
@@ -120,7 +120,7 @@ pub(super) fn chosen(
     };
     let shown = match &what {
         What::PythonMoshi { repo, .. } | What::PersonaPlex { repo, .. } | What::Docker { repo, .. } => repo,
-        What::MycaHost { .. } | What::MoshiBackend { .. } => &name,
+        What::MycaHost { .. } | What::Recogniser { .. } | What::MoshiBackend { .. } => &name,
     };
     let shown = format!("{}, {shown}", what.kind());
     Ok((Chosen { what, port: Port::default() }, held, shown))
