@@ -113,7 +113,7 @@ pub struct ReferenceFigures {
 /// # Errors
 /// As for [`load`](crate::load), and for the model's steps.
 pub fn run(path: &Path, settings: &BenchSettings, mut tell: impl FnMut(&str)) -> Result<BenchReport, Error> {
-    let described = Described::find(path)?;
+    let described = Described::of_talk(path)?;
     let (weights, config) = (described.weights(), described.config().clone());
     tell("loading the model");
     let began = Instant::now();
