@@ -6,6 +6,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod client;
 mod common;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::path::Path;
 use common::{Recording, difference, path};
 use engine::codec::FRAME;
 use engine::hear::{Recogniser, Step};
+use engine::tiny::{self, TinySettings};
 use engine::{CpuOptions, Error, RecogniserConfig};
 use serde_json::json;
 use tempfile::TempDir;
@@ -189,5 +191,43 @@ fn a_model_that_talks_is_no_recogniser_and_the_other_way_round() {
         let folder = folder(3, 0, 0.5, 0.0);
         std::fs::remove_file(folder.path().join(name)).unwrap();
         assert_eq!(refused(folder.path()).code(), "engine.missing_file", "{name}");
+    }
+}
+
+/// A recogniser that says words at sound.
+fn tiny(settings: TinySettings) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    tiny::write_hearing(folder.path(), settings).unwrap();
+    folder
+}
+
+#[test]
+fn the_tiny_recogniser_says_words_where_there_is_sound_and_sees_pauses() {
+    for seed in 0..4 {
+        let quantized = seed % 2 == 1;
+        let folder = tiny(TinySettings { seed, quantized });
+        let path = if quantized { folder.path().join("model.q8.gguf") } else { folder.path().into() };
+        let mut recogniser = Recogniser::load(&path, CpuOptions::default()).unwrap();
+        assert_eq!(recogniser.timing(), RecogniserConfig { delay: 2, prefix: 0 });
+        // The sound of the codec dies away for some frames. A second of silence, two of sound, two of silence, one of sound, two of silence.
+        let sound = [(12, false), (25, true), (25, false), (13, true), (25, false)];
+        let (mut told, mut pauses) = (Vec::new(), Vec::new());
+        for (frames, loud) in sound {
+            let pcm = if loud { client::sweep(frames * FRAME) } else { vec![0.0; frames * FRAME] };
+            for frame in pcm.chunks_exact(FRAME) {
+                let step = recogniser.hear(frame).unwrap();
+                pauses.push(step.pauses[2]);
+                told.extend(step.told);
+            }
+        }
+        let words: Vec<i64> =
+            steps(&told).iter().filter(|(text, _)| text != ".").map(|(_, at)| *at).collect();
+        println!("seed {seed}: {:?}", steps(&told));
+        let within = |from: i64, to: i64| words.iter().filter(|at| (from..=to).contains(*at)).count();
+        assert!(within(11, 44) >= 8 && within(61, 80) >= 4, "{words:?}");
+        assert_eq!(within(11, 44) + within(61, 80), words.len(), "{words:?}");
+        let mean =
+            |range: std::ops::Range<usize>| pauses[range.clone()].iter().sum::<f32>() / range.len() as f32;
+        assert!(mean(0..12) > 0.9 && mean(46..62) > 0.9 && mean(14..37) < 0.3, "{pauses:?}");
     }
 }

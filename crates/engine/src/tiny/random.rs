@@ -10,6 +10,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use weights::layout::{self, Depformer, Place};
 
+use super::hearing::{self, Learnt};
 use super::words::{PADDING, Piece};
 use crate::Error;
 use crate::tensors::Tensors;
@@ -24,7 +25,7 @@ const WORD_SPREAD: f32 = 0.55;
 const PADDING_LOGIT: f32 = 4.4;
 
 /// The same for tokens that are never said.
-const NEVER: f32 = -20.0;
+const NEVER: f32 = -60.0;
 
 /// A source of random tensors for one network.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ struct Inner {
     seed: u64,
     depformer: Option<Depformer>,
     said: Vec<bool>,
+    /// Of a recogniser.
+    learnt: Option<Learnt>,
     made: Mutex<Made>,
 }
 
@@ -44,11 +47,22 @@ type Made = BTreeMap<(String, usize), Tensor>;
 impl RandomWeights {
     pub(super) fn of_lm(seed: u64, depformer: Depformer, vocabulary: &[Piece]) -> Self {
         let said = vocabulary.iter().map(|piece| piece.said).collect();
-        Self(Arc::new(Inner { seed, depformer: Some(depformer), said, made: Mutex::default() }))
+        Self(Arc::new(Inner { seed, depformer: Some(depformer), said, learnt: None, made: Mutex::default() }))
+    }
+
+    pub(super) fn of_recogniser(seed: u64, learnt: Learnt, vocabulary: &[Piece]) -> Self {
+        let said = hearing::said(vocabulary);
+        Self(Arc::new(Inner { seed, depformer: None, said, learnt: Some(learnt), made: Mutex::default() }))
     }
 
     pub(crate) fn of_mimi(seed: u64) -> Self {
-        Self(Arc::new(Inner { seed, depformer: None, said: Vec::new(), made: Mutex::default() }))
+        Self(Arc::new(Inner {
+            seed,
+            depformer: None,
+            said: Vec::new(),
+            learnt: None,
+            made: Mutex::default(),
+        }))
     }
 
     /// Writes everything that was asked for, under PyTorch's names.
@@ -94,6 +108,11 @@ impl Inner {
     fn numbers(&self, key: &(String, usize), shape: &Shape) -> Vec<f32> {
         let (count, dims) = (shape.elem_count(), shape.dims());
         let mut normal = Normal::new(self.seed, key);
+        let learnt = self.learnt.as_ref();
+        if let Some(numbers) = learnt.and_then(|learnt| learnt.numbers(&key.0, dims, &self.said, &mut normal))
+        {
+            return numbers;
+        }
         let mut spread = |spread: f32| (0..count).map(|_| spread * normal.next()).collect::<Vec<_>>();
         let name = key.0.as_str();
         let ends = |end: &str| name.ends_with(end);
@@ -107,7 +126,8 @@ impl Inner {
         } else if ends("bias") {
             vec![0.0; count]
         } else if ends(".scale") {
-            vec![0.3; count]
+            // What was heard long ago must not decide about the codes of silence.
+            vec![if name.starts_with("encoder_transformer") { 0.01 } else { 0.3 }; count]
         } else if ends("embedding_sum") {
             spread(0.5)
         } else if name == "text_linear.weight" {
@@ -157,7 +177,7 @@ impl Tensors for RandomWeights {
 }
 
 /// Numbers with a normal distribution, the same ones for the same seed and name.
-struct Normal {
+pub(super) struct Normal {
     random: Xoshiro256PlusPlus,
     spare: Option<f32>,
 }
@@ -169,7 +189,7 @@ impl Normal {
         Self { random: Xoshiro256PlusPlus::seed_from_u64(hash.finish()), spare: None }
     }
 
-    fn next(&mut self) -> f32 {
+    pub(super) fn next(&mut self) -> f32 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
