@@ -22,10 +22,10 @@ const CONSTANT: f32 = 4.0;
 const WORD_SPREAD: f32 = 0.55;
 
 /// What the output makes of the constant component for padding, so that about half of all steps say nothing.
-const PADDING_LOGIT: f32 = 4.4;
+const PADDING_LOGIT: f32 = 5.6;
 
 /// The same for tokens that are never said.
-const NEVER: f32 = -60.0;
+const NEVER: f32 = -20.0;
 
 /// A source of random tensors for one network.
 #[derive(Debug, Clone)]
@@ -150,15 +150,26 @@ impl Inner {
             numbers
         } else if name.contains("emb") {
             let mut numbers = spread(0.3);
-            if name == "text_emb.weight" {
+            let constant = match name {
+                "text_emb.weight" => Some(CONSTANT),
+                // Nothing is added to it.
+                _ if name.starts_with("emb.") => Some(0.0),
+                _ => None,
+            };
+            if let Some(constant) = constant {
                 let rows = numbers.chunks_exact_mut(dims.get(1).copied().unwrap_or(1));
-                rows.filter_map(|row| row.first_mut()).for_each(|first| *first = CONSTANT);
+                rows.filter_map(|row| row.first_mut()).for_each(|first| *first = constant);
             }
             numbers
         } else {
             // Everything else multiplies as many inputs as all dimensions but the first have.
             let inputs: usize = dims.iter().skip(1).product();
-            spread(1.0 / (inputs.max(1) as f32).sqrt())
+            let mut numbers = spread(1.0 / (inputs.max(1) as f32).sqrt());
+            if name.starts_with("transformer.") && (ends("out_proj.weight") || ends("linear_out.weight")) {
+                // Nor by a layer.
+                numbers.iter_mut().take(inputs).for_each(|number| *number = 0.0);
+            }
+            numbers
         }
     }
 }
