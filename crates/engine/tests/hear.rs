@@ -11,10 +11,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use common::{Recording, difference, path};
 use engine::codec::FRAME;
-use engine::hear::{Recogniser, Step};
+use engine::hear::{Heard, Listener, Recogniser, Step};
 use engine::tiny::{self, TinySettings};
 use engine::{CpuOptions, Error, RecogniserConfig};
 use serde_json::json;
@@ -230,4 +232,41 @@ fn the_tiny_recogniser_says_words_where_there_is_sound_and_sees_pauses() {
             |range: std::ops::Range<usize>| pauses[range.clone()].iter().sum::<f32>() / range.len() as f32;
         assert!(mean(0..12) > 0.9 && mean(46..62) > 0.9 && mean(14..37) < 0.3, "{pauses:?}");
     }
+}
+
+#[test]
+fn a_recogniser_that_is_behind_loses_the_oldest_sound_and_no_time() {
+    let folder = tiny(TinySettings::default());
+    let recogniser = Recogniser::load(folder.path(), CpuOptions::default()).unwrap();
+    let (sender, heard) = mpsc::channel();
+    let (may_go_on, wait) = mpsc::channel();
+    // It is held up at its first frame until it may go on.
+    let mut held = true;
+    let listener = Listener::start(recogniser, move |heard| {
+        sender.send(heard).is_ok() && (!std::mem::take(&mut held) || wait.recv().is_ok())
+    })
+    .unwrap();
+    let next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
+    let (silence, sound) = ([0.0; FRAME], client::sweep(Listener::WAITING * FRAME));
+    listener.hear(0, &silence);
+    assert!(matches!(next(), Heard::Frame { lost: 0, .. }));
+    // Eight seconds of silence, then as much sound as can wait.
+    (1..100).for_each(|number| listener.hear(number, &silence));
+    for (number, frame) in (100..).zip(sound.chunks_exact(FRAME)) {
+        listener.hear(number, frame.try_into().unwrap());
+    }
+    may_go_on.send(()).unwrap();
+    let mut told = Vec::new();
+    for frame in 0..Listener::WAITING {
+        let Heard::Frame { lost, step } = next() else { panic!("it fails") };
+        assert_eq!(lost, if frame == 0 { 99 } else { 0 });
+        told.extend(step.told);
+    }
+    assert_eq!((listener.timing().dropped, listener.timing().backlog), (99, 0));
+    let words: Vec<i64> = steps(&told).iter().filter(|(text, _)| text != ".").map(|(_, at)| *at).collect();
+    assert!(words.len() >= 8 && words.iter().all(|at| (99..125).contains(at)), "{words:?}");
+    // Numbers that are left out are lost as well.
+    listener.hear(1_000, &silence);
+    assert!(matches!(next(), Heard::Frame { lost: 875, .. }));
+    assert!(listener.stop().is_some());
 }

@@ -140,6 +140,12 @@ impl Recogniser {
         self.timing
     }
 
+    /// Whether the model beside it has the same codec and uses it in the same way, so that it runs once for both.
+    #[must_use]
+    pub fn shares_codec(&self) -> bool {
+        self.shares_codec
+    }
+
     /// An encoder for its codes that the model beside it can use as well, the first of the codes being that model's; none
     /// where their codecs differ. It is at the start of time.
     pub(crate) fn shared_encoder(&self) -> Option<Encoder> {

@@ -34,7 +34,7 @@ pub struct WordFormer {
     unended: bool,
     /// Where the last word ended, in seconds.
     last_stop: f64,
-    /// Frames that were lost, by the number of steps that were taken before; as long as words before them may come.
+    /// Frames that were lost, by the number of frames that were heard before; as long as words before them may come.
     gaps: VecDeque<(u64, u64)>,
     /// Frames that were lost before what is told of now.
     lost: u64,
@@ -83,12 +83,14 @@ impl WordFormer {
         if pads || self.tokens.len() >= MOST_TOKENS {
             told.extend(self.word());
         }
-        let now = self.seconds(heard);
+        self.pass_gaps(|before| before < heard);
         if token == self.end_of_padding {
             if std::mem::take(&mut self.unended) {
-                told.push(Recognised::WordEnd { stop: now });
+                told.push(Recognised::WordEnd { stop: self.seconds(heard) });
             }
-            self.last_stop = now;
+            // What ends where frames were lost ended before that, and what begins there begins behind it.
+            self.pass_gaps(|before| before <= heard);
+            self.last_stop = self.seconds(heard);
         }
         told
     }
@@ -96,9 +98,11 @@ impl WordFormer {
     /// So many frames, which came after those of the steps up to now, are not heard. Words after them are as late as they
     /// were said.
     pub fn lose(&mut self, frames: u64) {
+        // The first step hears nothing.
+        let before = self.step.saturating_sub(1);
         match self.gaps.back_mut() {
-            Some((step, lost)) if *step == self.step => *lost += frames,
-            _ => self.gaps.push_back((self.step, frames)),
+            Some((last, lost)) if *last == before => *lost += frames,
+            _ => self.gaps.push_back((before, frames)),
         }
     }
 
@@ -115,11 +119,15 @@ impl WordFormer {
         Some(Recognised::Word { text: text.into(), start: self.last_stop })
     }
 
-    /// Where so many steps of sound are in what was said: with what was lost before, without the silence in front.
-    fn seconds(&mut self, heard: u64) -> f64 {
-        while let Some((_, lost)) = self.gaps.pop_front_if(|(step, _)| *step <= heard) {
+    /// Counts what was lost after so many frames.
+    fn pass_gaps(&mut self, passed: impl Fn(u64) -> bool) {
+        while let Some((_, lost)) = self.gaps.pop_front_if(|(before, _)| passed(*before)) {
             self.lost += lost;
         }
+    }
+
+    /// Where so many frames that were heard are in what was said: with what was lost before, without the silence in front.
+    fn seconds(&self, heard: u64) -> f64 {
         (heard + self.lost).saturating_sub(self.prefix) as f64 / STEPS
     }
 }

@@ -40,6 +40,7 @@ pub use self::model::ModelSource;
 pub use self::options::SessionOptions;
 pub use self::source::{About, Event, Session, Source};
 use crate::Error;
+pub use wire::ASR_PATH;
 
 /// Bytes that the system may keep for a caller who does not read: some seconds of sound.
 const SEND_BUFFER: u32 = 64 << 10;
@@ -129,7 +130,7 @@ impl Server {
         let Self { listener, address, host } = self;
         let routes = Router::new()
             .route("/api/chat", get(chat))
-            .route(wire::ASR_PATH, get(dictation))
+            .route(ASR_PATH, get(dictation))
             .route("/health", get(health))
             .fallback(nothing_here)
             .layer(middleware::from_fn_with_state(Arc::clone(&host), origin::check))

@@ -97,7 +97,7 @@ fn words_after_lost_frames_are_as_late_as_they_were_said_and_those_before_are_no
     take(&mut former, &[PAD; 10]);
     former.lose(30);
     former.lose(20);
-    // Steps 11 to 13 are of sound before the gap, step 14 of where it is.
+    // Nine frames were heard before the gap. Steps 11 and 12 are of sound before it, step 13 of where it is.
     assert_eq!(steps(&take(&mut former, &[END, 4, END])), told(&[("good", 7), (".", 9)]));
     assert_eq!(steps(&take(&mut former, &[END, 5, END])), told(&[("morn", 60), (".", 62)]));
     assert!(former.gaps.is_empty(), "what is over is not kept");
