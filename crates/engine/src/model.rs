@@ -22,7 +22,7 @@ pub const TOKENIZER: &str = "tokenizer_spm_32k_3.model";
 
 /// Codec and tokenizer in folders that do not say, of models that talk and of recognisers.
 const OF_MOSHI: (&str, &str) = (MIMI, TOKENIZER);
-const OF_RECOGNISERS: (&str, &str) =
+pub(crate) const OF_RECOGNISERS: (&str, &str) =
     ("mimi-pytorch-e351c8d8@125.safetensors", "tokenizer_en_fr_audio_8000.model");
 
 /// A model that is loaded and holds no conversation.

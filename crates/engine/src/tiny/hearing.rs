@@ -16,12 +16,13 @@ use super::random::{Normal, RandomWeights};
 use super::words::{self, PADDING, Piece};
 use super::{CODEBOOK, CODEBOOKS, Folder, MIMI_CONFIG, QUANTIZED, TinySettings};
 use crate::codec::{FRAME, load_codec};
+use crate::model::OF_RECOGNISERS;
 use crate::tokenizer::write_model;
 use crate::{CONFIG, Cpu, CpuOptions, Error, LmConfig, MOSHI};
 
 /// Codec and tokenizer, as they are published for recognisers.
-const MIMI: &str = "mimi-pytorch-e351c8d8@125.safetensors";
-const TOKENIZER: &str = "tokenizer_en_fr_audio_8000.model";
+const MIMI: &str = OF_RECOGNISERS.0;
+const TOKENIZER: &str = OF_RECOGNISERS.1;
 
 /// The token for "a word begins at the next step".
 const END_OF_PADDING: usize = 0;
@@ -210,7 +211,7 @@ fn lesson() -> impl Iterator<Item = (bool, Vec<f32>)> {
             let noise = (at.wrapping_mul(2_654_435_761) % 4001) as f32 / 2000.0 - 1.0;
             if !loud {
                 // Some silence is none quite.
-                return if piece % 4 == 0 { 0.0 } else { noise * 2e-4 };
+                return if piece.is_multiple_of(4) { 0.0 } else { noise * 2e-4 };
             }
             let t = (at % (FRAMES * FRAME)) as f32 / 24_000.0;
             let loudness = [0.5, 0.2, 0.1][piece % 3];
