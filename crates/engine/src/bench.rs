@@ -1,6 +1,7 @@
 //! What a model costs on this machine, beside what it has to cost: a step reads all weights and all that is remembered,
 //! and memory can not be read faster than it can be read.
 
+mod hearing;
 mod kernels;
 
 use std::hint::black_box;
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+pub use self::hearing::{CodecFigures, FrameFigures, HearingReport, run_hearing};
 pub use self::kernels::{KernelFigures, kernels};
 use crate::model::Described;
 use crate::timing::percentiles;
@@ -113,7 +115,7 @@ pub struct ReferenceFigures {
 /// # Errors
 /// As for [`load`](crate::load), and for the model's steps.
 pub fn run(path: &Path, settings: &BenchSettings, mut tell: impl FnMut(&str)) -> Result<BenchReport, Error> {
-    let described = Described::find(path)?;
+    let described = Described::of_talk(path)?;
     let (weights, config) = (described.weights(), described.config().clone());
     tell("loading the model");
     let began = Instant::now();

@@ -1,5 +1,6 @@
 //! Weights as candle asks for them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor};
@@ -9,13 +10,16 @@ use candle_nn::{Init, VarBuilder};
 use crate::Error;
 use crate::tensors::Tensors;
 
-/// A source of tensors for [`VarBuilder`] that remembers what was wrong, which candle's errors can not carry.
+/// Tensors of which several networks can be built, which then share them. What was wrong is remembered, as candle's
+/// errors can not carry it.
 #[derive(Debug, Clone)]
-struct Source(Arc<Inner>);
+pub(crate) struct SharedWeights(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     tensors: Box<dyn Tensors>,
+    /// Those that were asked for, as 32-bit floats.
+    made: Mutex<HashMap<String, Tensor>>,
     first_error: Mutex<Option<Error>>,
 }
 
@@ -24,15 +28,28 @@ pub(crate) fn build<T>(
     tensors: Box<dyn Tensors>,
     build: impl FnOnce(VarBuilder<'static>) -> candle_core::Result<T>,
 ) -> Result<T, Error> {
-    let source = Source(Arc::new(Inner { tensors, first_error: Mutex::new(None) }));
-    let builder = VarBuilder::from_backend(Box::new(source.clone()), DType::F32, Device::Cpu);
-    build(builder).map_err(|error| {
-        let first = source.0.first_error.lock().unwrap_or_else(PoisonError::into_inner).take();
-        first.unwrap_or(Error::Compute(error))
-    })
+    SharedWeights::new(tensors).build(build)
 }
 
-impl SimpleBackend for Source {
+impl SharedWeights {
+    pub(crate) fn new(tensors: Box<dyn Tensors>) -> Self {
+        Self(Arc::new(Inner { tensors, made: Mutex::default(), first_error: Mutex::new(None) }))
+    }
+
+    /// Builds a network.
+    pub(crate) fn build<T>(
+        &self,
+        build: impl FnOnce(VarBuilder<'static>) -> candle_core::Result<T>,
+    ) -> Result<T, Error> {
+        let builder = VarBuilder::from_backend(Box::new(self.clone()), DType::F32, Device::Cpu);
+        build(builder).map_err(|error| {
+            let first = self.0.first_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+            first.unwrap_or(Error::Compute(error))
+        })
+    }
+}
+
+impl SimpleBackend for SharedWeights {
     fn get(
         &self,
         shape: Shape,
@@ -41,12 +58,18 @@ impl SimpleBackend for Source {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
+        let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tensor) = made.get(name).filter(|tensor| *tensor.shape() == shape) {
+            return tensor.to_dtype(dtype);
+        }
         let numbers = self.0.tensors.tensor(name, shape.dims()).map_err(|error| {
             let for_candle = candle_core::Error::msg(&error);
             self.0.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             for_candle
         })?;
-        Tensor::from_vec(numbers.to_f32(), shape, device)?.to_dtype(dtype)
+        let tensor = Tensor::from_vec(numbers.to_f32(), shape, device)?;
+        made.insert(name.to_owned(), tensor.clone());
+        tensor.to_dtype(dtype)
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {

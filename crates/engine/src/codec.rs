@@ -6,8 +6,9 @@ use candle_core::{Device, Tensor};
 use moshi::StreamTensor;
 use moshi::mimi::{Config, Mimi};
 
+use crate::candle_weights::SharedWeights;
 use crate::tensors::FileTensors;
-use crate::{Error, LmConfig, candle_weights, mimi_config};
+use crate::{Error, LmConfig, mimi_config};
 
 /// Samples in one frame: 80 ms at 24 kHz.
 pub const FRAME: usize = wire::MODEL_FRAME;
@@ -16,6 +17,8 @@ pub const FRAME: usize = wire::MODEL_FRAME;
 #[derive(Debug)]
 pub struct Encoder {
     mimi: Mimi,
+    /// What it was built of.
+    weights: SharedWeights,
 }
 
 /// Codes into sound.
@@ -92,13 +95,44 @@ fn shape(config: Option<&Path>, codebooks: usize) -> Result<Config, Error> {
 }
 
 fn load(weights: &Path, config: Config) -> Result<(Encoder, Decoder), Error> {
-    let tensors = Box::new(FileTensors::of_codec(weights)?);
-    let mimi = candle_weights::build(tensors, |tensors| Mimi::new(config, tensors))?;
+    let weights = SharedWeights::new(Box::new(FileTensors::of_codec(weights)?));
+    let mimi = weights.build(|tensors| Mimi::new(config, tensors))?;
     // A copy shares the weights and has a state of its own.
-    Ok((Encoder { mimi: mimi.clone() }, Decoder { mimi }))
+    Ok((Encoder { mimi: mimi.clone(), weights }, Decoder { mimi }))
 }
 
 impl Encoder {
+    /// Another encoder of the same codec at the start of time, of which so many codebooks are used. The weights are the
+    /// same memory. Fewer codebooks are the first of more.
+    ///
+    /// # Errors
+    /// [`Error`] where the codec does not have as many.
+    pub fn with_codebooks(&self, codebooks: usize) -> Result<Self, Error> {
+        let config = Config { quantizer_n_q: codebooks, ..self.mimi.config().clone() };
+        let mimi = self.weights.build(|tensors| Mimi::new(config, tensors))?;
+        Ok(Self { mimi, weights: self.weights.clone() })
+    }
+
+    /// Another encoder like this one, at the start of time.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let mut another = Self { mimi: self.mimi.clone(), weights: self.weights.clone() };
+        another.reset();
+        another
+    }
+
+    /// Codebooks of which a frame has a code.
+    #[must_use]
+    pub fn codebooks(&self) -> usize {
+        self.mimi.config().quantizer_n_q
+    }
+
+    /// Entries of each codebook.
+    #[must_use]
+    pub fn codebook_size(&self) -> usize {
+        self.mimi.config().quantizer_bins
+    }
+
     /// Codes of the next frame, one for each codebook.
     ///
     /// # Errors

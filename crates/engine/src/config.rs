@@ -10,8 +10,14 @@ use moshi::NormType;
 use moshi::transformer::{Config as Transformer, PositionalEmbedding};
 use weights::layout::Depformer;
 
-use self::keys::{GenerationKeys, Keys};
+use self::keys::{GenerationKeys, Keys, RecogniserKeys};
 use crate::{Error, Sampling, TokenSampling, personaplex};
+
+/// Steps in a second.
+const STEPS: f64 = 12.5;
+
+/// The most seconds that a recogniser may be late, or hear silence first. Kyutai's are 2.5 seconds late at most.
+const LATEST: f64 = 60.0;
 
 /// The largest extent that any dimension may have. Those of the 7B model are below 40,000.
 const MAX_EXTENT: usize = 1 << 20;
@@ -44,6 +50,18 @@ pub struct LmConfig {
     /// Whether it is one of PersonaPlex, which takes a role and a voice, and hears each code a step later. What is
     /// different in its shape is so in this description already.
     pub personaplex: bool,
+    /// Of a recogniser of speech, which holds no conversation: how it tells words.
+    pub recogniser: Option<RecogniserConfig>,
+}
+
+/// How a recogniser tells words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecogniserConfig {
+    /// Steps by which words are later than their sound. Parts of a step do not count, as in Kyutai's programs
+    /// (`stt-rs/src/main.rs` of kyutai-labs/delayed-streams-modeling): half a second is six.
+    pub delay: u32,
+    /// Frames of silence that it is to hear before the sound.
+    pub prefix: u32,
 }
 
 /// The transformer over the codebooks of one step; its slices are steps with weights of their own.
@@ -186,6 +204,7 @@ impl Reader<'_> {
                 Some((heads, keys.extra_heads_dim))
             }
         };
+        let recogniser = self.recogniser(&keys)?;
         Ok(LmConfig {
             transformer,
             depformer: self.depformer(&keys)?,
@@ -199,7 +218,32 @@ impl Reader<'_> {
             extra_heads,
             sampling: self.sampling(keys.lm_gen_config)?,
             personaplex: false,
+            recogniser,
         })
+    }
+
+    /// Whether it is a recogniser: it says so, or it says no sound and how late it tells words.
+    fn recogniser(&self, keys: &Keys) -> Result<Option<RecogniserConfig>, Error> {
+        let declared = keys.model_type.as_deref() == Some("stt");
+        if !declared && (keys.dep_q > 0 || keys.stt_config.is_none()) {
+            return Ok(None);
+        }
+        if keys.dep_q > 0 || keys.delays.iter().any(|&delay| delay > 0) {
+            return Err(
+                self.unsupported("a recogniser that speaks, or that hears some codebooks later than others")
+            );
+        }
+        let RecogniserKeys { audio_delay_seconds, audio_silence_prefix_seconds } =
+            keys.stt_config.unwrap_or_default();
+        for (key, seconds) in
+            [("audio_delay", audio_delay_seconds), ("audio_silence_prefix", audio_silence_prefix_seconds)]
+        {
+            if !(0.0..=LATEST).contains(&seconds) {
+                return Err(self.wrong(format!("stt_config.{key}_seconds is {seconds}")));
+            }
+        }
+        let prefix = (audio_silence_prefix_seconds * STEPS).ceil() as u32;
+        Ok(Some(RecogniserConfig { delay: (audio_delay_seconds * STEPS) as u32, prefix }))
     }
 
     fn depformer(&self, keys: &Keys) -> Result<DepformerConfig, Error> {
@@ -445,10 +489,39 @@ mod tests {
             (r#"{"causal":false}"#, "engine.unsupported"),
             (r#"{"conditioners":{"description":{}}}"#, "engine.unsupported"),
             (r#"{"context":null}"#, "engine.unsupported"),
+            (r#"{"model_type":"stt"}"#, "engine.unsupported"),
+            (r#"{"model_type":"stt","dep_q":0}"#, "engine.unsupported"),
+            (
+                r#"{"model_type":"stt","dep_q":0,"n_q":1,"delays":[0,0],"stt_config":{"audio_delay_seconds":-1}}"#,
+                "engine.config",
+            ),
+            (
+                r#"{"dep_q":0,"n_q":1,"delays":[0,0],"stt_config":{"audio_silence_prefix_seconds":1e9}}"#,
+                "engine.config",
+            ),
         ] {
             let error = parse(json).map(|_| ()).unwrap_err();
             assert_eq!(error.code(), code, "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn a_recogniser_tells_words_by_whole_steps() {
+        let of = |keys: &str| parse(&format!(r#"{{"n_q":1,"delays":[0,0],{keys}}}"#)).unwrap().recogniser;
+        let stt = |delay: f64, prefix: f64| {
+            of(&format!(
+                r#""dep_q":0,"model_type":"stt","stt_config":{{"audio_delay_seconds":{delay},
+                "audio_silence_prefix_seconds":{prefix}}}"#
+            ))
+        };
+        assert_eq!(stt(0.5, 0.0), Some(RecogniserConfig { delay: 6, prefix: 0 }));
+        assert_eq!(stt(2.5, 1.0), Some(RecogniserConfig { delay: 31, prefix: 13 }));
+        let of_nothing = Some(RecogniserConfig { delay: 0, prefix: 0 });
+        assert_eq!(
+            (of(r#""dep_q":0,"model_type":"stt""#), of(r#""dep_q":0,"stt_config":{}"#)),
+            (of_nothing, of_nothing)
+        );
+        assert_eq!((of(r#""dep_q":0"#), of(r#""dep_q":1,"stt_config":{}"#)), (None, None));
     }
 
     #[test]

@@ -46,6 +46,22 @@ pub enum Error {
         /// What it asks for.
         what: String,
     },
+    /// A recogniser where a model that talks is wanted.
+    #[error(
+        "{path} describes a recogniser of speech, which does not talk. Name it as what hears (--hear), and a Moshi model as what talks."
+    )]
+    IsRecogniser {
+        /// The model description.
+        path: PathBuf,
+    },
+    /// A model that talks where a recogniser is wanted.
+    #[error(
+        "{path} describes a model that talks and tells nothing of what it hears. Name one of Kyutai's recognisers (stt) as what hears, and this one as what talks (--model)."
+    )]
+    NoRecogniser {
+        /// The model description.
+        path: PathBuf,
+    },
     /// Weights that can not be read, or without a tensor that the model description calls for.
     #[error(transparent)]
     Weights(#[from] weights::Error),
@@ -136,6 +152,8 @@ impl Error {
             Self::Damaged { .. } => "engine.damaged",
             Self::Config { .. } => "engine.config",
             Self::Unsupported { .. } => "engine.unsupported",
+            Self::IsRecogniser { .. } => "engine.is_recogniser",
+            Self::NoRecogniser { .. } => "engine.no_recogniser",
             Self::TensorShape { .. } => "engine.tensor_shape",
             Self::Exists { .. } => "engine.exists",
             Self::Voice { .. } => "engine.voice",

@@ -1,4 +1,5 @@
-//! A model of the full size of Moshi 7B with random weights, to measure with on machines that have no real one.
+//! A model of the full size of Moshi 7B, or of Kyutai's recogniser with 1B, with random weights, to measure with on machines
+//! that have no real one.
 //!
 //! Its numbers are of the size that real ones are, so that everything is computed as it would be; what it says are
 //! random words.
@@ -13,6 +14,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use serde_json::json;
 use weights::{Bytes, Format, GgufWriter, Planned, Tensor, Value};
 
+use crate::model::OF_RECOGNISERS;
 use crate::tensors::Tensors;
 use crate::tiny::RandomWeights;
 use crate::tokenizer::{Kind, write_model};
@@ -40,11 +42,37 @@ pub struct FullSettings {
 /// [`Error::Exists`] where one of the files is there already; nothing is written then. [`Error::File`] where the
 /// system does not let us write.
 pub fn write(folder: &Path, settings: FullSettings) -> Result<Vec<PathBuf>, Error> {
+    write_files(folder, settings, (MIMI, TOKENIZER), json!({ "model_type": "moshi" }))
+}
+
+/// As [`write`], a recogniser of the shape of `stt-1b-en_fr`. It takes 1.0 GB of disk with [`Format::Q4K`], and 1.5 GB
+/// with [`Format::Q8_0`]. With the same seed its codec is that of the model that [`write`] makes, to the byte.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_hearing(folder: &Path, settings: FullSettings) -> Result<Vec<PathBuf>, Error> {
+    // The weights are those that Kyutai publishes as `stt-1b-en_fr`; `configs/stt_1b_enfr.json` has its delays.
+    let json = json!({
+        "model_type": "stt", "dim": 2048, "num_layers": 16, "num_heads": 16, "hidden_scale": 4.125, "context": 750,
+        "max_period": 100_000, "text_card": 8000, "card": 2048, "n_q": CODEBOOKS, "dep_q": 0,
+        "delays": vec![0; CODEBOOKS + 1], "extra_heads_num_heads": 4, "extra_heads_dim": 6,
+        "stt_config": { "audio_delay_seconds": 0.5, "audio_silence_prefix_seconds": 0.0 },
+        "lm_gen_config": { "temp": 0.0, "temp_text": 0.0, "top_k": 250, "top_k_text": 50 }
+    });
+    write_files(folder, settings, OF_RECOGNISERS, json)
+}
+
+fn write_files(
+    folder: &Path,
+    settings: FullSettings,
+    (mimi, of_text): (&str, &str),
+    mut json: serde_json::Value,
+) -> Result<Vec<PathBuf>, Error> {
     let model = match settings.format {
         Format::Q4K => "model.q4k.gguf",
         _ => "model.q8.gguf",
     };
-    let files: Vec<PathBuf> = [CONFIG, MIMI, TOKENIZER, model].iter().map(|name| folder.join(name)).collect();
+    let files: Vec<PathBuf> = [CONFIG, mimi, of_text, model].iter().map(|name| folder.join(name)).collect();
     if let Some(path) = files.iter().find(|path| path.exists()) {
         return Err(Error::Exists { path: path.clone() });
     }
@@ -57,15 +85,16 @@ pub fn write(folder: &Path, settings: FullSettings) -> Result<Vec<PathBuf>, Erro
         let path = folder.join(name);
         std::fs::write(&path, bytes).map_err(failed(&path))
     };
-    let json =
-        json!({ "model_type": "moshi", "moshi_name": model, "mimi_name": MIMI, "tokenizer_name": TOKENIZER });
+    for (key, name) in [("moshi_name", model), ("mimi_name", mimi), ("tokenizer_name", of_text)] {
+        json[key] = name.into();
+    }
     let (config, _) = LmConfig::parse(json.to_string().as_bytes(), &folder.join(CONFIG))?;
-    write(TOKENIZER, &tokenizer(config.text_vocabulary))?;
+    write(of_text, &tokenizer(config.text_vocabulary))?;
     let codec = RandomWeights::of_mimi(settings.seed);
     candle_weights::build(Box::new(codec.clone()), |tensors| {
         Mimi::new(mimi_config::published(CODEBOOKS), tensors)
     })?;
-    codec.save(&folder.join(MIMI))?;
+    codec.save(&folder.join(mimi))?;
     write_lm(&folder.join(model), config, settings)?;
     write(CONFIG, format!("{json:#}\n").as_bytes())?;
     Ok(files)

@@ -16,6 +16,7 @@ pub mod full;
 pub mod fuzzing;
 mod generator;
 pub mod golden;
+pub mod hear;
 mod mimi_config;
 mod model;
 mod personaplex;
@@ -34,7 +35,7 @@ mod voice;
 
 pub use backend::{Backend, Input, Picked, Request, TextRule, Trace};
 pub use codec::{Decoder, Encoder};
-pub use config::{DepformerConfig, FileNames, LmConfig};
+pub use config::{DepformerConfig, FileNames, LmConfig, RecogniserConfig};
 pub use cpu::{CacheFormat, Cpu, CpuOptions};
 pub use error::Error;
 pub use generator::{Generator, Said};

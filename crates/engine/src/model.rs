@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{
-    Backend, Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Prompt, Sampling,
-    Tokenizer, Voices, codec, personaplex,
+    Backend, Cpu, CpuOptions, Decoder, Encoder, Error, FileNames, Generator, LmConfig, Prompt,
+    RecogniserConfig, Sampling, Tokenizer, Voices, codec, personaplex,
 };
 
 /// Name of the model description.
@@ -20,6 +20,11 @@ pub const MIMI: &str = "tokenizer-e351c8d8-checkpoint125.safetensors";
 /// Name of the text tokenizer in a folder that does not say.
 pub const TOKENIZER: &str = "tokenizer_spm_32k_3.model";
 
+/// Codec and tokenizer in folders that do not say, of models that talk and of recognisers.
+const OF_MOSHI: (&str, &str) = (MIMI, TOKENIZER);
+pub(crate) const OF_RECOGNISERS: (&str, &str) =
+    ("mimi-pytorch-e351c8d8@125.safetensors", "tokenizer_en_fr_audio_8000.model");
+
 /// A model that is loaded and holds no conversation.
 #[derive(Debug)]
 pub struct Model {
@@ -29,6 +34,15 @@ pub struct Model {
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) name: String,
     pub(crate) voices: Voices,
+    pub(crate) codec_files: CodecFiles,
+}
+
+/// What a codec was loaded from.
+#[derive(Debug, Clone)]
+pub(crate) struct CodecFiles {
+    pub(crate) weights: PathBuf,
+    /// Its shape, where that is not the published one.
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What can be told of a model before it is loaded.
@@ -56,8 +70,9 @@ pub fn load(path: &Path) -> Result<Model, Error> {
 /// # Errors
 /// As for [`load`].
 pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
-    let Described { folder, description, config, files } = Described::find(path)?;
+    let Described { folder, description, config, files } = Described::of_talk(path)?;
     tracing::info!(file = %files.moshi.display(), "loading the language model");
+    let codec_files = files.codec();
     let size = config.codebook_size;
     let lm = Cpu::load(&files.moshi, config, options)?;
     tracing::info!(file = %files.mimi.display(), "loading the codec");
@@ -71,16 +86,21 @@ pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
         return Err(Error::Config { path: description, reason });
     }
     let tokenizer = Arc::new(Tokenizer::load(&files.tokenizer)?);
-    let name =
-        std::path::absolute(folder).ok().and_then(|folder| Some(folder.file_name()?.display().to_string()));
     Ok(Model {
         encoder,
         generator: Generator::new(Box::new(lm)),
         decoder,
         tokenizer,
-        name: name.unwrap_or_default(),
+        name: name_of(folder),
         voices: Voices::of_model(folder),
+        codec_files,
     })
+}
+
+/// The name of a model: that of its folder.
+pub(crate) fn name_of(folder: &Path) -> String {
+    let folder = std::path::absolute(folder).ok();
+    folder.and_then(|folder| Some(folder.file_name()?.display().to_string())).unwrap_or_default()
 }
 
 /// Looks at what [`load`] would load: its description, and the heads of its files.
@@ -88,7 +108,7 @@ pub fn load_with(path: &Path, options: CpuOptions) -> Result<Model, Error> {
 /// # Errors
 /// [`Error`] for what keeps it from being loaded, as far as it can be told without reading all of it.
 pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
-    let Described { config, files, .. } = Described::find(path)?;
+    let Described { config, files, .. } = Described::of_talk(path)?;
     let (of_lm, of_mimi) = (weights::File::open(&files.moshi)?, weights::File::open(&files.mimi)?);
     let length = std::fs::metadata(of_lm.path()).map(|file| file.len());
     let length = length.map_err(|source| Error::File { path: of_lm.path().into(), source })?;
@@ -106,15 +126,39 @@ fn has_tensor(weights: &Path, tensor: &str) -> bool {
 
 /// A model as it is described, before its weights are looked at.
 pub(crate) struct Described<'a> {
-    folder: &'a Path,
+    pub(crate) folder: &'a Path,
     /// Where `config.json` is, or would be.
-    description: PathBuf,
+    pub(crate) description: PathBuf,
     config: LmConfig,
     files: Files,
 }
 
 impl<'a> Described<'a> {
-    pub(crate) fn find(path: &'a Path) -> Result<Self, Error> {
+    /// A model that talks.
+    pub(crate) fn of_talk(path: &'a Path) -> Result<Self, Error> {
+        let described = Self::find(path)?;
+        if described.config.recogniser.is_some() {
+            return Err(Error::IsRecogniser { path: described.description });
+        }
+        let config = &described.config;
+        let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
+        if generated == 0 || generated != heard {
+            let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
+            return Err(Error::Unsupported { path: described.description, what });
+        }
+        Ok(described)
+    }
+
+    /// A recogniser, and how it tells words.
+    pub(crate) fn of_recogniser(path: &'a Path) -> Result<(Self, RecogniserConfig), Error> {
+        let described = Self::find(path)?;
+        match described.config.recogniser {
+            Some(recogniser) => Ok((described, recogniser)),
+            None => Err(Error::NoRecogniser { path: described.description }),
+        }
+    }
+
+    fn find(path: &'a Path) -> Result<Self, Error> {
         let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
         if !folder.is_dir() {
             return Err(Error::MissingFile { path: path.into() });
@@ -126,18 +170,24 @@ impl<'a> Described<'a> {
             Err(source) => return Err(Error::File { path: description, source }),
         };
         let (mut config, names) = LmConfig::parse(&json, &description)?;
-        let files = Files::find(folder, path.is_file().then_some(path), names, &description)?;
+        let usual = if config.recogniser.is_some() { OF_RECOGNISERS } else { OF_MOSHI };
+        let files = Files::find(folder, path.is_file().then_some(path), names, usual, &description)?;
         if !config.personaplex && personaplex::look(folder, &json, |tensor| has_tensor(&files.moshi, tensor))
         {
             let wrong = |reason| Error::Config { path: description.clone(), reason };
             config = config.into_personaplex().map_err(wrong)?;
         }
-        let (generated, heard) = (config.generated_codebooks(), config.heard_codebooks());
-        if generated == 0 || generated != heard {
-            let what = format!("a conversation in which {generated} codebooks are said and {heard} heard");
-            return Err(Error::Unsupported { path: description, what });
-        }
         Ok(Self { folder, description, config, files })
+    }
+
+    /// The files of its codec.
+    pub(crate) fn codec(&self) -> CodecFiles {
+        self.files.codec()
+    }
+
+    /// The file of its text tokenizer.
+    pub(crate) fn tokenizer(&self) -> &Path {
+        &self.files.tokenizer
     }
 
     /// The file with the weights of the language model.
@@ -196,10 +246,15 @@ struct Files {
 }
 
 impl Files {
+    fn codec(&self) -> CodecFiles {
+        CodecFiles { weights: self.mimi.clone(), config: self.mimi_config.clone() }
+    }
+
     fn find(
         folder: &Path,
         weights: Option<&Path>,
         names: FileNames,
+        (usual_mimi, usual_tokenizer): (&str, &str),
         description: &Path,
     ) -> Result<Self, Error> {
         let place = |name: &str| place(folder, name, description);
@@ -213,9 +268,9 @@ impl Files {
         };
         Ok(Self {
             moshi,
-            mimi: place(names.mimi.as_deref().unwrap_or(MIMI))?,
+            mimi: place(names.mimi.as_deref().unwrap_or(usual_mimi))?,
             mimi_config: names.mimi_config.as_deref().map(place).transpose()?,
-            tokenizer: place(names.tokenizer.as_deref().unwrap_or(TOKENIZER))?,
+            tokenizer: place(names.tokenizer.as_deref().unwrap_or(usual_tokenizer))?,
         })
     }
 }
@@ -247,7 +302,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let description = folder.join(CONFIG);
-        let find = |weights: Option<&Path>, names| Files::find(folder, weights, names, &description);
+        let find =
+            |weights: Option<&Path>, names| Files::find(folder, weights, names, OF_MOSHI, &description);
         let found = find(None, FileNames::default()).unwrap();
         assert_eq!(
             found.moshi,

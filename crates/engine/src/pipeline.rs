@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use wire::{FrameTiming, SpeechNews};
 
 use crate::codec::FRAME;
+use crate::hear::Feed;
+use crate::model::CodecFiles;
 use crate::queue::Queue;
 use crate::timing::FrameTimes;
 use crate::{Decoder, Encoder, Error, Generator, Model, Sampling, Speech, Unspeakable};
@@ -55,20 +57,33 @@ struct Threads {
     decoder: JoinHandle<Decoder>,
 }
 
+/// A recogniser that hears by the codec of this conversation.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    /// Runs in place of the model's own. It has more codebooks, of which the model's are the first.
+    pub(crate) encoder: Encoder,
+    /// Where the codes go, all of them.
+    pub(crate) feed: Feed,
+}
+
 /// What of the model has no thread.
 #[derive(Debug)]
 struct Rest {
     tokenizer: Arc<crate::Tokenizer>,
     name: String,
     voices: crate::Voices,
+    codec_files: CodecFiles,
 }
 
 #[derive(Debug)]
 struct Shared {
-    heard: Queue<Box<[f32; FRAME]>>,
+    /// Sound, with the number of its frame.
+    heard: Queue<(u64, Box<[f32; FRAME]>)>,
     codes: Queue<(Vec<u32>, Duration)>,
     said: Queue<(crate::Said, Vec<SpeechNews>, Duration)>,
     speech: Mutex<Speech>,
+    /// Frames that came so far.
+    frames: AtomicU64,
     dropped: AtomicU64,
     times: Mutex<FrameTimes>,
     failure: Mutex<Option<Error>>,
@@ -122,7 +137,16 @@ impl Pipeline {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn go_on(model: Model, output: impl FnMut(Output) -> bool + Send + 'static) -> Result<Self, Error> {
-        let Model { encoder, generator, decoder, tokenizer, name, voices } = model;
+        Self::go_on_with(model, None, output)
+    }
+
+    /// As [`go_on`](Self::go_on), with a recogniser that hears what the model hears. Nobody waits for it.
+    pub(crate) fn go_on_with(
+        model: Model,
+        tap: Option<Tap>,
+        output: impl FnMut(Output) -> bool + Send + 'static,
+    ) -> Result<Self, Error> {
+        let Model { encoder, generator, decoder, tokenizer, name, voices, codec_files } = model;
         // As Kyutai's server does, but not NVIDIA's.
         let begins_anew = !generator.config().personaplex;
         let shared = Arc::new(Shared {
@@ -130,21 +154,23 @@ impl Pipeline {
             codes: Queue::new(BETWEEN),
             said: Queue::new(BETWEEN),
             speech: Mutex::new(Speech::new(generator.config())),
+            frames: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             times: Mutex::default(),
             failure: Mutex::default(),
         });
-        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, shared, begins_anew))?;
+        let encoder = spawn("encoder", &shared, move |shared| encode(encoder, tap, shared, begins_anew))?;
         let generator = spawn("model", &shared, move |shared| generate(generator, shared))?;
         let decoder = spawn("decoder", &shared, move |shared| decode(decoder, shared, output))?;
         let threads = Some(Threads { encoder, generator, decoder });
-        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name, voices }) })
+        Ok(Self { shared, threads, rest: Some(Rest { tokenizer, name, voices, codec_files }) })
     }
 
     /// Gives the conversation one frame of what somebody says. Never waits: where the model is a second behind, the
     /// oldest frame that waits is dropped and counted.
     pub fn hear(&self, frame: &[f32; FRAME]) {
-        if self.shared.heard.push_or_drop_oldest(Box::new(*frame)) {
+        let number = self.shared.frames.fetch_add(1, Ordering::Relaxed);
+        if self.shared.heard.push_or_drop_oldest((number, Box::new(*frame))) {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -192,7 +218,7 @@ impl Pipeline {
         self.shared.close();
         let Threads { encoder, generator, decoder } = self.threads.take()?;
         let (encoder, generator, decoder) = (encoder.join(), generator.join(), decoder.join());
-        let Rest { tokenizer, name, voices } = self.rest.take()?;
+        let Rest { tokenizer, name, voices, codec_files } = self.rest.take()?;
         Some(Model {
             encoder: encoder.ok()?,
             generator: generator.ok()?,
@@ -200,6 +226,7 @@ impl Pipeline {
             tokenizer,
             name,
             voices,
+            codec_files,
         })
     }
 }
@@ -224,14 +251,21 @@ fn spawn<T: Send + 'static>(
 }
 
 /// `begins_anew` is whether the codec does so behind the first frame, whose codes are used all the same.
-fn encode(mut encoder: Encoder, shared: &Shared, begins_anew: bool) -> Encoder {
+fn encode(mut encoder: Encoder, tap: Option<Tap>, shared: &Shared, begins_anew: bool) -> Encoder {
+    let (mut wider, feed) = tap.map_or((None, None), |tap| (Some(tap.encoder), Some(tap.feed)));
     shared.run("encoder", || {
+        let codebooks = encoder.codebooks();
+        let encoder = wider.as_mut().unwrap_or(&mut encoder);
         let mut first = begins_anew;
-        while let Some(frame) = shared.heard.pop() {
+        while let Some((number, frame)) = shared.heard.pop() {
             let began = Instant::now();
-            let codes = encoder.encode(frame.as_slice())?;
+            let mut codes = encoder.encode(frame.as_slice())?;
             if std::mem::take(&mut first) {
                 encoder.reset();
+            }
+            if let Some(feed) = &feed {
+                feed.codes(number, codes.clone());
+                codes.truncate(codebooks);
             }
             if !shared.codes.push((codes, began.elapsed())) {
                 break;

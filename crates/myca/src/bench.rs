@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use doctor::probe::Surroundings;
-use engine::bench::{self, BenchReport, BenchSettings};
-use engine::golden;
-use serde_json::json;
+use engine::bench::{self, BenchReport, BenchSettings, HearingReport, StepFigures};
+use engine::{Error, golden};
+use serde_json::{Value, json};
 
 use crate::compute::Compute;
 use crate::place::Place;
@@ -21,8 +21,11 @@ mod recorded;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The model: the folder with its files, the file of weights in it, or its id (see `myca model list`)
-    #[arg(long, value_name = "MODEL", required_unless_present = "golden")]
+    #[arg(long, value_name = "MODEL", required_unless_present_any = ["golden", "hear"])]
     model: Option<PathBuf>,
+    /// Measure a recogniser of speech instead, with its codec
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "golden", "reference"])]
+    hear: Option<PathBuf>,
     /// Instead of measuring a model, run every recording of this folder and say what agrees. The exit code is 0 only
     /// where all of it does
     #[arg(long, value_name = "DIR", conflicts_with_all = MEASURING)]
@@ -31,8 +34,9 @@ pub(crate) struct Args {
     place: Place,
     #[command(flatten)]
     compute: Compute,
-    /// Steps that are remembered when steps are timed
-    #[arg(long = "at", value_name = "STEPS", value_delimiter = ',', default_value = "0,1500,3000")]
+    /// Steps that are remembered when steps are timed; without it 0, 1500 and 3000 of a model that talks, 0, 375 and 750 of a
+    /// recogniser
+    #[arg(long = "at", value_name = "STEPS", value_delimiter = ',')]
     contexts: Vec<usize>,
     /// Steps that are timed at each
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -52,15 +56,26 @@ pub(crate) struct Args {
 const MEASURING: [&str; 8] =
     ["model", "threads", "context", "cache", "contexts", "frames", "reference", "report"];
 
+/// Steps that are remembered when steps are timed, unless somebody says so.
+const CONTEXTS: [usize; 3] = [0, 1500, 3000];
+const CONTEXTS_OF_HEARING: [usize; 3] = [0, 375, 750];
+
 /// Steps of the prompt that is timed.
 const PROMPT: usize = 200;
 
 pub(crate) fn run(args: &Args) -> ExitCode {
     match (&args.golden, &args.model) {
         (Some(folder), _) => compare(folder, args.json),
-        (None, Some(model)) => measure(model, args),
-        // The parser does not let it come to this.
-        (None, None) => ExitCode::from(NO_MODEL),
+        (None, Some(model)) => {
+            measure(model, args, &CONTEXTS, bench::run, |report| (json!(report), table(&report)))
+        }
+        (None, None) => match &args.hear {
+            Some(hear) => measure(hear, args, &CONTEXTS_OF_HEARING, bench::run_hearing, |report| {
+                (json!(report), hearing_table(&report))
+            }),
+            // The parser does not let it come to this.
+            None => ExitCode::from(NO_MODEL),
+        },
     }
 }
 
@@ -78,7 +93,14 @@ fn compare(folder: &Path, json: bool) -> ExitCode {
     if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn measure(model: &Path, args: &Args) -> ExitCode {
+/// Measures a model, and shows what came of it in two forms.
+fn measure<R>(
+    model: &Path,
+    args: &Args,
+    contexts: &[usize],
+    run: impl FnOnce(&Path, &BenchSettings, fn(&str)) -> Result<R, Error>,
+    show: impl FnOnce(R) -> (Value, String),
+) -> ExitCode {
     let found = match args.place.find(model) {
         Ok(found) => found,
         Err(sentence) => {
@@ -88,22 +110,23 @@ fn measure(model: &Path, args: &Args) -> ExitCode {
     };
     let settings = BenchSettings {
         options: args.compute.options(),
-        contexts: args.contexts.clone(),
+        contexts: if args.contexts.is_empty() { contexts.into() } else { args.contexts.clone() },
         frames: args.frames as usize,
         prompt: PROMPT,
         reference_frames: args.reference,
     };
-    let report = match bench::run(&found.path, &settings, |what| eprintln!("{what} ...")) {
+    let report = match run(&found.path, &settings, |what| eprintln!("{what} ...")) {
         Ok(report) => report,
         Err(error) => {
             eprintln!("{}", line(&error.to_string()));
             return ExitCode::from(NO_MODEL);
         }
     };
+    let (report, table) = show(report);
     if args.json {
-        out(format_args!("{}\n", json!(report)));
+        out(format_args!("{report}\n"));
     } else {
-        out(format_args!("{}", table(&report)));
+        out(format_args!("{table}"));
     }
     let Some(path) = &args.report else { return ExitCode::SUCCESS };
     let whole = json!({ "myca": env!("CARGO_PKG_VERSION"), "machine": machine(), "model": report });
@@ -129,23 +152,49 @@ fn machine() -> serde_json::Value {
     }
 }
 
-fn table(report: &BenchReport) -> String {
-    let mut text = format!(
-        "{}, {} threads, cache in {}: {:.2} GB of weights for each step, memory reads {:.1} GB/s\n",
-        report.instructions,
-        report.threads,
-        report.cache,
-        report.weight_bytes as f64 / 1e9,
-        report.read_bandwidth / 1e9,
+fn hearing_table(report: &HearingReport) -> String {
+    let HearingReport { instructions, threads, cache, codec, frame, .. } = report;
+    let mut text = head(instructions, *threads, cache, report.weight_bytes, report.read_bandwidth);
+    text += &steps_table(report.load_ms, &report.steps);
+    text += &format!(
+        "its codec, {} codebooks: p50 {:.1} ms, p99 {:.1} ms ({} frames)\n",
+        codec.codebooks, codec.p50_ms, codec.p99_ms, codec.frames
     );
-    text += &format!("loaded, with its first step: {:.2} s\n", report.load_ms / 1e3);
+    text += &format!(
+        "sound through both, context {}: p50 {:.1} ms, p99 {:.1} ms, {:.2} of real time ({} frames)\n",
+        frame.context, frame.p50_ms, frame.p99_ms, frame.real_time, frame.frames
+    );
+    text + &memory(report.peak_memory)
+}
+
+fn head(instructions: &str, threads: usize, cache: &str, weight_bytes: u64, read_bandwidth: f64) -> String {
+    format!(
+        "{instructions}, {threads} threads, cache in {cache}: {:.2} GB of weights for each step, memory reads {:.1} GB/s\n",
+        weight_bytes as f64 / 1e9,
+        read_bandwidth / 1e9,
+    )
+}
+
+fn steps_table(load_ms: f64, steps: &[StepFigures]) -> String {
+    let mut text = format!("loaded, with its first step: {:.2} s\n", load_ms / 1e3);
     text += "context   frames   p50 ms   p99 ms   floor ms   p50/floor\n";
-    for step in &report.steps {
+    for step in steps {
         text += &format!(
             "{:>7}   {:>6}   {:>6.1}   {:>6.1}   {:>8.1}   {:>9.2}\n",
             step.context, step.frames, step.p50_ms, step.p99_ms, step.floor_ms, step.ratio
         );
     }
+    text
+}
+
+fn memory(peak: Option<u64>) -> String {
+    peak.map(|peak| format!("most memory: {:.2} GB\n", peak as f64 / 1e9)).unwrap_or_default()
+}
+
+fn table(report: &BenchReport) -> String {
+    let BenchReport { instructions, threads, cache, .. } = report;
+    let mut text = head(instructions, *threads, cache, report.weight_bytes, report.read_bandwidth);
+    text += &steps_table(report.load_ms, &report.steps);
     if let Some(reference) = report.reference {
         text += &format!(
             "Kyutai's crate, context 0: p50 {:.1} ms, {:.2} times the floor ({} frames)\n",
@@ -157,8 +206,5 @@ fn table(report: &BenchReport) -> String {
         "a prompt of {} steps: {:.0} ms; as single steps {:.0} ms, {:.1} times as long\n",
         prefill.steps, prefill.at_once_ms, prefill.single_ms, prefill.ratio
     );
-    if let Some(peak) = report.peak_memory {
-        text += &format!("most memory: {:.2} GB\n", peak as f64 / 1e9);
-    }
-    text
+    text + &memory(report.peak_memory)
 }

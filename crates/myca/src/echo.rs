@@ -14,5 +14,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    server::run(&args.listen, || Ok(Echo))
+    let paths = server::Paths { talks: true, hears: false };
+    server::run(&args.listen, paths, || Ok(Echo))
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use engine::Error;
-use engine::serve::{Server, ServerSettings, Source};
+use engine::serve::{ASR_PATH, Server, ServerSettings, Source};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -43,16 +43,27 @@ pub(crate) struct Listen {
     json: bool,
 }
 
+/// What callers come for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paths {
+    /// Conversations.
+    pub(crate) talks: bool,
+    /// Their words alone.
+    pub(crate) hears: bool,
+}
+
 /// Serves what `load` loads until something ends it.
 pub(crate) fn run<S: Source>(
     args: &Listen,
+    paths: Paths,
     load: impl FnOnce() -> Result<S, Error> + Send + 'static,
 ) -> ExitCode {
-    end::run(async |stop| serve(args, load, stop).await)
+    end::run(async |stop| serve(args, paths, load, stop).await)
 }
 
 async fn serve<S: Source>(
     args: &Listen,
+    paths: Paths,
     load: impl FnOnce() -> Result<S, Error> + Send + 'static,
     stop: CancellationToken,
 ) -> ExitCode {
@@ -65,7 +76,7 @@ async fn serve<S: Source>(
     let address = SocketAddr::new(args.address, args.port);
     if !args.address.is_loopback() {
         eprintln!(
-            "Warning: everybody who can reach {address} can talk with this host. Listen at 127.0.0.1 and come in \
+            "Warning: everybody who can reach {address} can use this host. Listen at 127.0.0.1 and come in \
              through a tunnel unless that is what you want."
         );
     }
@@ -87,7 +98,7 @@ async fn serve<S: Source>(
         Ok(server) => server,
         Err(error) => return fail(&error, NO_ADDRESS),
     };
-    announce(server.address(), args.json);
+    announce(server.address(), paths, args.json);
     match server.run(stop).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, NO_ADDRESS),
@@ -95,20 +106,31 @@ async fn serve<S: Source>(
 }
 
 /// Says where callers come in.
-fn announce(address: SocketAddr, json: bool) {
+fn announce(address: SocketAddr, paths: Paths, json: bool) {
     // Nobody can call an address that stands for all of them.
     let reachable = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
         _ => address,
     };
-    let url = format!("ws://{reachable}/api/chat");
+    let url = |path: &str| format!("ws://{reachable}{path}");
+    let chat = paths.talks.then(|| url("/api/chat"));
+    let hear = paths.hears.then(|| url(ASR_PATH));
     if json {
         let ip = address.ip().to_string();
-        println!("{}", json!({ "event": "ready", "address": ip, "port": address.port(), "url": url }));
-    } else {
-        println!("Ready. Talk with it at {url}, end it with Ctrl+C.");
+        let mut ready = json!({ "event": "ready", "address": ip, "port": address.port() });
+        for (key, url) in [("url", chat), ("hearUrl", hear)] {
+            if let Some(url) = url {
+                ready[key] = url.into();
+            }
+        }
+        println!("{ready}");
+        return;
     }
+    let places = [("Talk with it", chat), ("Be heard", hear)];
+    let places: Vec<String> =
+        places.into_iter().filter_map(|(what, url)| Some(format!("{what} at {}", url?))).collect();
+    println!("Ready. {}. End it with Ctrl+C.", places.join(". "));
 }
 
 fn fail(error: &Error, code: u8) -> ExitCode {

@@ -45,6 +45,7 @@ pub(super) struct Keys {
     pub(super) mimi_config_name: Option<String>,
     pub(super) tokenizer_name: Option<String>,
     pub(super) lm_gen_config: GenerationKeys,
+    pub(super) stt_config: Option<RecogniserKeys>,
     // What changes the network in ways that are not built here.
     pub(super) quantize: bool,
     pub(super) lora: bool,
@@ -101,6 +102,7 @@ impl Default for Keys {
             mimi_config_name: None,
             tokenizer_name: None,
             lm_gen_config: GenerationKeys::default(),
+            stt_config: None,
             quantize: false,
             lora: false,
             lora_name: None,
@@ -123,4 +125,12 @@ pub(super) struct GenerationKeys {
     pub(super) temp_text: Option<f32>,
     pub(super) top_k: Option<usize>,
     pub(super) top_k_text: Option<usize>,
+}
+
+/// What a recogniser is; seconds.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RecogniserKeys {
+    pub(super) audio_delay_seconds: f64,
+    pub(super) audio_silence_prefix_seconds: f64,
 }

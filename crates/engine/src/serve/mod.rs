@@ -1,11 +1,16 @@
-//! A Moshi server: `GET /api/chat` for a conversation over a WebSocket, `GET /health` for who asks how it is.
+//! A Moshi server: `GET /api/chat` for a conversation over a WebSocket, `GET /api/asr-streaming` for somebody who only wants
+//! their words, `GET /health` for who asks how it is.
 //!
 //! It speaks what Kyutai's and NVIDIA's servers speak, so that every client of theirs can talk to it, and does
 //! better where they fail people: the second caller is told that the host is busy instead of waiting without a word,
 //! a caller who vanishes frees the host, nothing that a caller sends ends the conversation by accident, and a
 //! conversation has no time limit.
 
+mod connection;
+mod dictation;
+mod ears;
 mod echo;
+mod listening;
 mod model;
 mod opening;
 mod options;
@@ -27,12 +32,15 @@ use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use wire::Hearing;
 
+pub use self::ears::EarsSource;
 pub use self::echo::Echo;
 pub use self::model::ModelSource;
 pub use self::options::SessionOptions;
 pub use self::source::{About, Event, Session, Source};
 use crate::Error;
+pub use wire::ASR_PATH;
 
 /// Bytes that the system may keep for a caller who does not read: some seconds of sound.
 const SEND_BUFFER: u32 = 64 << 10;
@@ -122,6 +130,7 @@ impl Server {
         let Self { listener, address, host } = self;
         let routes = Router::new()
             .route("/api/chat", get(chat))
+            .route(ASR_PATH, get(dictation))
             .route("/health", get(health))
             .fallback(nothing_here)
             .layer(middleware::from_fn_with_state(Arc::clone(&host), origin::check))
@@ -136,8 +145,13 @@ impl Server {
         let ending = async {
             stop.cancelled().await;
             host.stop.cancel();
-            // Whoever holds the slot gives it back when the conversation has ended.
-            let _ = tokio::time::timeout(GRACE, host.slot.acquire()).await;
+            // Whoever holds the slot or the recogniser gives it back when that has ended.
+            let listeners = async {
+                if let Some(ears) = host.source.ears() {
+                    ears.free().await;
+                }
+            };
+            let _ = tokio::time::timeout(GRACE, async { tokio::join!(host.slot.acquire(), listeners) }).await;
         };
         tokio::pin!(ending);
         let serving = async { serving.await.map_err(|source| Error::Address { address, source }) };
@@ -168,6 +182,13 @@ async fn chat(
     RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    if !host.source.talks() {
+        return sentence(
+            StatusCode::NOT_FOUND,
+            "No model talks on this host: it only recognises speech, at /api/asr-streaming. Start it with --model for \
+             conversations.",
+        );
+    }
     let Ok(upgrade) = upgrade else {
         return sentence(
             StatusCode::BAD_REQUEST,
@@ -184,6 +205,31 @@ async fn chat(
         .on_upgrade(move |socket| session::run(socket, host, options))
 }
 
+/// `GET /api/asr-streaming`: words, if it is a WebSocket. Keys are not asked for: whoever may talk may be heard.
+async fn dictation(
+    State(host): State<Arc<Host>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Some(ears) = host.source.ears().cloned() else {
+        return sentence(
+            StatusCode::NOT_FOUND,
+            "No model recognises speech on this host. Start it with --hear for that.",
+        );
+    };
+    let Ok(upgrade) = upgrade else {
+        return sentence(
+            StatusCode::BAD_REQUEST,
+            "Words come over a WebSocket. Open this address with a client of Kyutai's moshi-server.",
+        );
+    };
+    // A bit more than may come, so that whoever sends more is told.
+    let largest = wire::LARGEST_REQUEST + (1 << 16);
+    upgrade
+        .max_message_size(largest)
+        .max_frame_size(largest)
+        .on_upgrade(move |socket| dictation::run(socket, host, ears))
+}
+
 /// What `GET /health` says. No paths, no addresses, nothing of what is talked about.
 #[derive(Debug, Serialize)]
 struct Health<'a> {
@@ -194,22 +240,42 @@ struct Health<'a> {
     busy: bool,
     uptime_s: u64,
     capabilities: &'a [String],
+    /// Who recognises speech, where somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hearing: Option<HearingHealth>,
+}
+
+/// What it says of the recogniser.
+#[derive(Debug, Serialize)]
+struct HearingHealth {
+    status: &'static str,
+    model: Option<String>,
+    delay_ms: u32,
+    busy: bool,
 }
 
 async fn health(State(host): State<Arc<Host>>) -> Response {
     let about = &host.about;
     let working = host.source.works();
     let health = Health {
-        status: if working { "ok" } else { "failed" },
+        status: status(working),
         server: &about.server,
         version: &about.version,
         model: about.model.as_deref(),
         busy: host.slot.available_permits() == 0,
         uptime_s: host.started.elapsed().as_secs(),
         capabilities: &about.capabilities,
+        hearing: host.source.ears().map(|ears| {
+            let Hearing { model, delay_ms, .. } = ears.about();
+            HearingHealth { status: status(ears.works()), model, delay_ms, busy: ears.is_taken() }
+        }),
     };
     let code = if working { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, [(header::CACHE_CONTROL, "no-store")], Json(health)).into_response()
+}
+
+fn status(works: bool) -> &'static str {
+    if works { "ok" } else { "failed" }
 }
 
 async fn nothing_here() -> Response {

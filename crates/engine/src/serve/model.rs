@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
-use wire::{FrameTiming, SpeechNews, capability};
+use wire::{FrameTiming, Hearing, SpeechNews, capability};
 
+use super::listening::Listening;
 use super::{About, Event, Session, SessionOptions, Source};
 use crate::codec::FRAME;
+use crate::hear::Ears;
 use crate::{Error, Model, Output, Pipeline, Role, Sampling, Tokenizer};
 
 /// Holds conversations with one model, one after the other.
@@ -20,6 +22,7 @@ pub struct ModelSource {
     /// Text tokens that are not said.
     silent: [u32; 2],
     sampling: Sampling,
+    ears: Option<Ears>,
 }
 
 /// The model while nobody talks to it.
@@ -44,7 +47,15 @@ impl ModelSource {
             silent: [config.padding, config.end_of_padding],
             sampling: sampling.unwrap_or(config.sampling),
             model: Arc::new(Mutex::new(State::Free(Box::new(model)))),
+            ears: None,
         }
+    }
+
+    /// The same, and callers who ask for it are told their words.
+    #[must_use]
+    pub fn with_ears(mut self, ears: Ears) -> Self {
+        self.ears = Some(ears);
+        self
     }
 }
 
@@ -52,12 +63,17 @@ impl Source for ModelSource {
     fn about(&self) -> About {
         let mut capabilities = vec![capability::REFUSES_WHEN_BUSY, capability::UNLIMITED];
         capabilities.extend(self.tokenizer.encodes().then_some(capability::SPEAKS));
+        capabilities.extend(self.ears.as_ref().map(|_| capability::HEARS));
         About {
             server: "myca host".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             model: Some(self.name.clone()),
             capabilities: capabilities.into_iter().map(Into::into).collect(),
         }
+    }
+
+    fn ears(&self) -> Option<&Ears> {
+        self.ears.as_ref()
     }
 
     fn works(&self) -> bool {
@@ -71,6 +87,9 @@ impl Source for ModelSource {
         let model = loan.model.as_mut().ok_or(Error::Stopped { stage: "model" })?;
         model.reset(options.sampling(self.sampling), seed);
         let role = if model.takes_roles() { Some(enter(model, options, &events)?) } else { None };
+        let ears = self.ears.as_ref().filter(|_| options.hear);
+        let listening = ears.and_then(|ears| Listening::begin(ears, &events));
+        let (listening, tap) = listening.map_or((None, None), |(listening, tap)| (Some(listening), tap));
         let (tokenizer, silent) = (Arc::clone(&self.tokenizer), self.silent);
         let say = move |output| match output {
             Output::Failed(error) => events.blocking_send(Event::Failed(error)).is_ok(),
@@ -84,8 +103,10 @@ impl Source for ModelSource {
             }
         };
         let model = loan.model.take().ok_or(Error::Stopped { stage: "model" })?;
-        let pipeline = Pipeline::go_on(*model, say).inspect_err(|_| *lock(&self.model) = State::Lost)?;
-        Ok(Box::new(ModelSession { pipeline: Some(pipeline), model: Arc::clone(&self.model), role }))
+        let pipeline =
+            Pipeline::go_on_with(*model, tap, say).inspect_err(|_| *lock(&self.model) = State::Lost)?;
+        let model = Arc::clone(&self.model);
+        Ok(Box::new(ModelSession { pipeline: Some(pipeline), model, role, listening }))
     }
 }
 
@@ -137,12 +158,16 @@ struct ModelSession {
     pipeline: Option<Pipeline>,
     model: Slot,
     role: Option<Role>,
+    listening: Option<Listening>,
 }
 
 impl Session for ModelSession {
     fn hear(&mut self, frame: &[f32; FRAME]) -> Option<Event> {
         if let Some(pipeline) = &self.pipeline {
             pipeline.hear(frame);
+        }
+        if let Some(listening) = &mut self.listening {
+            listening.hear(frame);
         }
         None
     }
@@ -159,6 +184,10 @@ impl Session for ModelSession {
 
     fn role(&self) -> Option<&Role> {
         self.role.as_ref()
+    }
+
+    fn hearing(&self) -> Option<Hearing> {
+        self.listening.as_ref()?.hearing()
     }
 
     fn timing(&self) -> Option<FrameTiming> {

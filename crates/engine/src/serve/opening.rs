@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use super::session::End;
+use super::connection::End;
 use super::{Event, Host, Session, SessionOptions};
 use crate::Error;
 

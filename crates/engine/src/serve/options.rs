@@ -23,6 +23,8 @@ pub struct SessionOptions {
     pub voice_prompt: Option<String>,
     /// Whether texts of the caller are to be said, as [`wire::SpeechNews`] describes it.
     pub speak: bool,
+    /// Whether the caller is to be told what they say, as [`wire::Utterance`] describes it.
+    pub hear: bool,
 }
 
 impl SessionOptions {
@@ -43,6 +45,7 @@ impl SessionOptions {
                 "text_prompt" => options.text_prompt = Some(value.into()),
                 "voice_prompt" => options.voice_prompt = Some(value.into()),
                 "speak" => options.speak = value == "1",
+                "hear" => options.hear = value == "1",
                 "seed" => options.seed = Some(number(key, value)?),
                 _ => {}
             }
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_taken_and_the_rest_is_the_models() {
         let query = "text_prompt=You+are+wise&voice_prompt=NATF2.pt&text_temperature=0.5&audio_topk=100&seed=7\
-            &pad_mult=0&x&speak=1";
+            &pad_mult=0&x&speak=1&hear=1";
         let options = SessionOptions::parse(query).unwrap();
         let expected = SessionOptions {
             text_prompt: Some("You are wise".into()),
@@ -105,13 +108,14 @@ mod tests {
             audio_topk: Some(100),
             seed: Some(7),
             speak: true,
+            hear: true,
             ..SessionOptions::default()
         };
         assert_eq!(options, expected);
         let sampling = options.sampling(Sampling::default());
         assert_eq!(sampling.text, TokenSampling { temperature: 0.5, top_k: 25 });
         assert_eq!(sampling.audio, TokenSampling { temperature: 0.8, top_k: 100 });
-        for query in ["", "speak", "speak=0", "speak=yes"] {
+        for query in ["", "speak", "speak=0", "speak=yes", "hear=true"] {
             assert_eq!(SessionOptions::parse(query), Ok(SessionOptions::default()), "{query}");
         }
     }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
 use ogg_opus::{EncoderSettings, PacketDuration, StreamReader, StreamWriter};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use wire::{Frame, FrameError, FrameTiming, HostMetadata, SpeechNews, SpeechWish, capability, close};
 
+use super::connection::{End, closing, failure, leave, linger, put, write};
 use super::opening::{self, Early, Opening};
 use super::{Event, Host, Session, SessionOptions};
 use crate::Error;
@@ -21,35 +22,12 @@ use crate::codec::FRAME;
 /// Messages that may wait for a caller who does not read: some ten seconds of a conversation.
 const WAITING: usize = 256;
 
-/// How long a caller has to take the last words.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
 /// How often the caller is told how the host keeps up.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// Bytes of a reason that a close frame has room for.
-const LONGEST_REASON: usize = 123;
 
 /// Kind bytes of an audio and of a text message.
 const AUDIO: u8 = 1;
 const TEXT: u8 = 2;
-
-/// Why a session is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// The caller said so.
-    Closed,
-    /// The caller is gone without a word.
-    Vanished,
-    /// The caller has given no sign of life.
-    Silent,
-    /// The caller does not read.
-    Slow,
-    /// The host ends.
-    Stopping,
-    /// The host failed.
-    Failed,
-}
 
 /// Serves one caller, or says that somebody else is being served.
 pub(super) async fn run(socket: WebSocket, host: Arc<Host>, options: SessionOptions) {
@@ -84,23 +62,13 @@ pub(super) async fn run(socket: WebSocket, host: Arc<Host>, options: SessionOpti
         }
     };
     tracing::info!("a conversation begins");
-    let mut caller = Caller { session, stream, sender, host, speaks };
+    let hears = session.hearing().is_some();
+    let mut caller = Caller { session, stream, sender, host, speaks, hears };
     let end = caller.talk(events, early).await.unwrap_or_else(|end| end);
     tracing::info!(?end, "the conversation is over");
     let Caller { session, stream, sender, .. } = caller;
     release(session, permit);
     leave(end, stream, sender, writer).await;
-}
-
-async fn leave(
-    end: End,
-    stream: SplitStream<WebSocket>,
-    sender: mpsc::Sender<Message>,
-    writer: JoinHandle<()>,
-) {
-    say_goodbye(end, &sender);
-    drop(sender);
-    linger(stream, writer).await;
 }
 
 /// Ends the session where it may take a while, and only then lets the next caller in.
@@ -123,11 +91,6 @@ fn refusal(error: &Error) -> (u16, String) {
     }
 }
 
-/// What a caller may know of a failure: no paths.
-fn failure(error: &Error) -> String {
-    format!("This host failed ({}). Whoever runs it finds the reason in its log.", error.code())
-}
-
 /// Closes the connection with a sentence and a code.
 async fn refuse(socket: WebSocket, code: u16, sentence: &str) {
     let (sink, stream) = socket.split();
@@ -144,50 +107,8 @@ fn refuse_with(sender: &mpsc::Sender<Message>, code: u16, sentence: &str) {
     let _ = sender.try_send(closing(code, sentence));
 }
 
-fn say_goodbye(end: End, sender: &mpsc::Sender<Message>) {
-    let last = match end {
-        End::Closed | End::Vanished => return,
-        End::Silent => closing(close::NORMAL, "No sign of life."),
-        End::Slow => closing(close::NORMAL, "Too slow."),
-        End::Stopping => closing(close::GOING_AWAY, "This host is ending."),
-        End::Failed => closing(close::INTERNAL, "This host failed."),
-    };
-    // Where there is no room, the caller would not read it either.
-    let _ = sender.try_send(last);
-}
-
-/// Lets the last messages out and waits for the caller to have taken them: closing a connection on which something
-/// is unread throws away what is on its way to the other side.
-async fn linger(mut stream: SplitStream<WebSocket>, mut writer: JoinHandle<()>) {
-    let done = async {
-        let _ = (&mut writer).await;
-        while let Some(Ok(message)) = stream.next().await {
-            if matches!(message, Message::Close(_)) {
-                break;
-            }
-        }
-    };
-    let _ = timeout(LAST_WORDS, done).await;
-    writer.abort();
-}
-
-fn closing(code: u16, reason: &str) -> Message {
-    let end = reason.floor_char_boundary(LONGEST_REASON);
-    Message::Close(Some(CloseFrame { code, reason: reason[..end].into() }))
-}
-
 fn frame(frame: &Frame) -> Message {
     Message::Binary(frame.encode())
-}
-
-/// Sends what waits, until nobody sends any more or the connection is over.
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Receiver<Message>) {
-    while let Some(message) = waiting.recv().await {
-        let last = matches!(message, Message::Close(_));
-        if sink.send(message).await.is_err() || last {
-            break;
-        }
-    }
 }
 
 /// The caller who holds the host.
@@ -198,6 +119,8 @@ struct Caller {
     host: Arc<Host>,
     /// Whether texts of the caller are said.
     speaks: bool,
+    /// Whether the caller is told their words.
+    hears: bool,
 }
 
 /// Sound on its way in and out.
@@ -277,7 +200,12 @@ impl Caller {
     fn tell(&self, timing: Option<FrameTiming>) -> Result<(), End> {
         let mut metadata = self.host.about.metadata(self.session.role(), timing);
         // Whoever did not ask for it does not get it.
-        metadata.capabilities.retain(|capability| self.speaks || capability != capability::SPEAKS);
+        metadata.capabilities.retain(|capability| match capability.as_str() {
+            capability::SPEAKS => self.speaks,
+            capability::HEARS => self.hears,
+            _ => true,
+        });
+        metadata.hearing = self.session.hearing();
         self.send(frame(&Frame::Metadata(metadata.to_json().into())))
     }
 
@@ -326,6 +254,10 @@ impl Caller {
     fn say(&self, event: Event, writer: &mut StreamWriter) -> Result<(), End> {
         match event {
             Event::Speech(news) => self.tell_of_speech(news),
+            Event::Heard(heard) => {
+                let metadata = HostMetadata { heard: Some(heard), ..HostMetadata::default() };
+                self.send(frame(&Frame::Metadata(metadata.to_json().into())))
+            }
             Event::Text(piece) => self.send(frame(&Frame::Text(piece.into()))),
             Event::Sound(pcm) => {
                 // As the stock servers: one message for each frame, with two pages of 40 ms.
@@ -346,11 +278,7 @@ impl Caller {
         }
     }
 
-    /// Puts a message into the queue of a caller who may not read.
     fn send(&self, message: Message) -> Result<(), End> {
-        self.sender.try_send(message).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => End::Slow,
-            mpsc::error::TrySendError::Closed(_) => End::Vanished,
-        })
+        put(&self.sender, message)
     }
 }

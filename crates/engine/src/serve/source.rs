@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 
 use tokio::sync::mpsc;
-use wire::{FrameTiming, HostMetadata, SpeechNews};
+use wire::{FrameTiming, Hearing, HostMetadata, SpeechNews, Utterance};
 
 use super::SessionOptions;
 use crate::codec::FRAME;
+use crate::hear::Ears;
 use crate::{Error, Role};
 
 /// Characters of a persona that a caller is told again.
@@ -49,6 +50,8 @@ pub enum Event {
     Sound(Vec<f32>),
     /// What is true of a text of the caller's from the sound on that comes next.
     Speech(SpeechNews),
+    /// What has become of something that the caller says.
+    Heard(Utterance),
     /// A piece of text in UTF-8, a leading space kept. It may end inside of a character.
     Text(Vec<u8>),
     /// Nothing comes any more, for this reason.
@@ -59,6 +62,16 @@ pub enum Event {
 pub trait Source: Debug + Send + Sync + 'static {
     /// Who this is.
     fn about(&self) -> About;
+
+    /// Whether it holds conversations at all. One that only has [ears](Self::ears) does not.
+    fn talks(&self) -> bool {
+        true
+    }
+
+    /// What tells the words of callers, in conversations and without any.
+    fn ears(&self) -> Option<&Ears> {
+        None
+    }
 
     /// Whether another conversation is possible.
     fn works(&self) -> bool {
@@ -91,6 +104,12 @@ pub trait Session: Debug + Send + 'static {
 
     /// Who answers, if it was asked to be somebody.
     fn role(&self) -> Option<&Role> {
+        None
+    }
+
+    /// Who hears the caller's words and how they keep up, if they were asked for and can be told. What is heard comes as
+    /// [`Event::Heard`].
+    fn hearing(&self) -> Option<Hearing> {
         None
     }
 

@@ -3,6 +3,7 @@
 //! It says words and makes sound, neither of which means anything; it exists so that everything around a model can
 //! be run and tested on a machine that could not run a real one.
 
+mod hearing;
 mod random;
 mod words;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 use weights::Format;
 use weights::quantize::{Options, quantize};
 
+pub use self::hearing::write_hearing;
 pub(crate) use self::random::RandomWeights;
 use crate::tokenizer::write_model;
 use crate::{CONFIG, Cpu, CpuOptions, Error, LmConfig, MIMI, MOSHI, TOKENIZER, candle_weights, mimi_config};
@@ -23,6 +25,9 @@ const MIMI_CONFIG: &str = "mimi_config.json";
 
 /// Name of the quantized weights.
 const QUANTIZED: &str = "model.q8.gguf";
+
+/// Codebooks of the codec, as published codecs have them. Moshi takes the first eight.
+const CODEBOOKS: usize = 32;
 
 /// Entries of a codebook. PersonaPlex has as many as published models, as the tokens of its silence are fixed.
 const CODEBOOK: usize = 128;
@@ -60,7 +65,7 @@ pub fn write_personaplex(folder: &Path, settings: TinySettings) -> Result<Vec<Pa
 
 fn write_files(folder: &Path, settings: TinySettings, personaplex: bool) -> Result<Vec<PathBuf>, Error> {
     let vocabulary = words::vocabulary();
-    let (mut lm, mut mimi) = (lm_json(vocabulary.len()), mimi_json());
+    let (mut lm, mut mimi) = (lm_json(vocabulary.len()), mimi_json(CODEBOOK, CODEBOOKS));
     let mut names = vec![CONFIG, MOSHI[0], MIMI, MIMI_CONFIG, TOKENIZER];
     names.extend(settings.quantized.then_some(QUANTIZED));
     if personaplex {
@@ -69,52 +74,77 @@ fn write_files(folder: &Path, settings: TinySettings, personaplex: bool) -> Resu
         lm["card"] = json!(CODEBOOK_OF_PERSONAPLEX);
         // It has to remember its role.
         lm["context"] = json!(1000);
-        mimi["quantizer"]["bins"] = json!(CODEBOOK_OF_PERSONAPLEX);
+        mimi = mimi_json(CODEBOOK_OF_PERSONAPLEX, 8);
     }
-    let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-    if let Some(path) = files.iter().find(|path| path.exists()) {
-        return Err(Error::Exists { path: path.clone() });
-    }
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::File { path, source }
-    };
-    for folder in files.iter().filter_map(|file| file.parent()) {
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(failed(&path))
-    };
-
-    let description = folder.join(CONFIG);
-    let (config, _) = LmConfig::parse(lm.to_string().as_bytes(), &description)?;
+    let folder = Folder::new(folder, &names)?;
+    let (config, _) = LmConfig::parse(lm.to_string().as_bytes(), &folder.path(CONFIG))?;
     let slices = config.depformer.slices.clone();
     let weights = RandomWeights::of_lm(settings.seed, slices.clone(), &vocabulary);
     Cpu::new(config, &weights, CpuOptions::default())?;
-    let moshi = folder.join(MOSHI[0]);
+    let moshi = folder.path(MOSHI[0]);
     weights.save(&moshi)?;
     if settings.quantized {
         let (from, options) = (weights::File::open(&moshi)?, Options::new(Format::Q8_0));
-        quantize(&from, &slices, &folder.join(QUANTIZED), &options, &mut |_| true)?;
+        quantize(&from, &slices, &folder.path(QUANTIZED), &options, &mut |_| true)?;
     }
-
-    let config = mimi_config::parse(mimi.to_string().as_bytes(), &folder.join(MIMI_CONFIG), 8)?;
-    let weights = RandomWeights::of_mimi(settings.seed);
-    candle_weights::build(Box::new(weights.clone()), |tensors| Mimi::new(config, tensors))?;
-    weights.save(&folder.join(MIMI))?;
-
-    write(MIMI_CONFIG, format!("{mimi:#}\n").as_bytes())?;
-    write(TOKENIZER, &write_model(vocabulary.iter().map(|piece| (piece.text.as_str(), piece.kind))))?;
+    folder.write_codec(MIMI, settings.seed, &mimi)?;
+    let pieces = vocabulary.iter().map(|piece| (piece.text.as_str(), piece.kind));
+    folder.write(TOKENIZER, &write_model(pieces))?;
     if personaplex {
-        let path = folder.join(VOICE);
+        let path = folder.path(VOICE);
         voice(&path).map_err(|error| match error {
-            hound::Error::IoError(source) => failed(&path)(source),
-            other => failed(&path)(std::io::Error::other(other)),
+            hound::Error::IoError(source) => Error::File { path, source },
+            other => Error::File { path, source: std::io::Error::other(other) },
         })?;
     }
-    write(CONFIG, format!("{lm:#}\n").as_bytes())?;
-    Ok(files)
+    folder.write(CONFIG, format!("{lm:#}\n").as_bytes())?;
+    Ok(folder.into_files())
+}
+
+/// Where a model is written to.
+struct Folder {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// A folder in which none of these files is.
+    fn new(folder: &Path, names: &[&str]) -> Result<Self, Error> {
+        let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+        if let Some(path) = files.iter().find(|path| path.exists()) {
+            return Err(Error::Exists { path: path.clone() });
+        }
+        for folder in files.iter().filter_map(|file| file.parent()) {
+            std::fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.into(), source })?;
+        }
+        Ok(Self { folder: folder.into(), files })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).map_err(|source| Error::File { path, source })
+    }
+
+    /// Writes a codec and its description.
+    fn write_codec(&self, name: &str, seed: u64, json: &serde_json::Value) -> Result<(), Error> {
+        let codebooks =
+            json["quantizer"]["n_q"].as_u64().and_then(|codebooks| usize::try_from(codebooks).ok());
+        let description = self.path(MIMI_CONFIG);
+        let config =
+            mimi_config::parse(json.to_string().as_bytes(), &description, codebooks.unwrap_or(CODEBOOKS))?;
+        let weights = RandomWeights::of_mimi(seed);
+        candle_weights::build(Box::new(weights.clone()), |tensors| Mimi::new(config, tensors))?;
+        weights.save(&self.path(name))?;
+        self.write(MIMI_CONFIG, format!("{json:#}\n").as_bytes())
+    }
+
+    fn into_files(self) -> Vec<PathBuf> {
+        self.files
+    }
 }
 
 /// Writes a recording of two seconds that sounds somewhat like a voice.
@@ -148,7 +178,7 @@ fn lm_json(vocabulary: usize) -> serde_json::Value {
     })
 }
 
-fn mimi_json() -> serde_json::Value {
+fn mimi_json(bins: usize, codebooks: usize) -> serde_json::Value {
     json!({
         "sample_rate": 24000, "channels": 1, "frame_rate": 12.5,
         "seanet": {
@@ -158,7 +188,7 @@ fn mimi_json() -> serde_json::Value {
             "pad_mode": "constant", "ratios": [8, 6, 5, 4], "true_skip": true
         },
         "quantizer": {
-            "dimension": 32, "n_q": 8, "bins": CODEBOOK, "input_dimension": 64, "output_dimension": 64
+            "dimension": 32, "n_q": codebooks, "bins": bins, "input_dimension": 64, "output_dimension": 64
         },
         "transformer": {
             "d_model": 64, "num_heads": 4, "num_layers": 2, "causal": true, "layer_scale": 0.01, "context": 250,

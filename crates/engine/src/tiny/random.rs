@@ -10,6 +10,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use weights::layout::{self, Depformer, Place};
 
+use super::hearing::{self, Learnt};
 use super::words::{PADDING, Piece};
 use crate::Error;
 use crate::tensors::Tensors;
@@ -21,7 +22,7 @@ const CONSTANT: f32 = 4.0;
 const WORD_SPREAD: f32 = 0.55;
 
 /// What the output makes of the constant component for padding, so that about half of all steps say nothing.
-const PADDING_LOGIT: f32 = 4.4;
+const PADDING_LOGIT: f32 = 5.6;
 
 /// The same for tokens that are never said.
 const NEVER: f32 = -20.0;
@@ -35,6 +36,8 @@ struct Inner {
     seed: u64,
     depformer: Option<Depformer>,
     said: Vec<bool>,
+    /// Of a recogniser.
+    learnt: Option<Learnt>,
     made: Mutex<Made>,
 }
 
@@ -44,11 +47,22 @@ type Made = BTreeMap<(String, usize), Tensor>;
 impl RandomWeights {
     pub(super) fn of_lm(seed: u64, depformer: Depformer, vocabulary: &[Piece]) -> Self {
         let said = vocabulary.iter().map(|piece| piece.said).collect();
-        Self(Arc::new(Inner { seed, depformer: Some(depformer), said, made: Mutex::default() }))
+        Self(Arc::new(Inner { seed, depformer: Some(depformer), said, learnt: None, made: Mutex::default() }))
+    }
+
+    pub(super) fn of_recogniser(seed: u64, learnt: Learnt, vocabulary: &[Piece]) -> Self {
+        let said = hearing::said(vocabulary);
+        Self(Arc::new(Inner { seed, depformer: None, said, learnt: Some(learnt), made: Mutex::default() }))
     }
 
     pub(crate) fn of_mimi(seed: u64) -> Self {
-        Self(Arc::new(Inner { seed, depformer: None, said: Vec::new(), made: Mutex::default() }))
+        Self(Arc::new(Inner {
+            seed,
+            depformer: None,
+            said: Vec::new(),
+            learnt: None,
+            made: Mutex::default(),
+        }))
     }
 
     /// Writes everything that was asked for, under PyTorch's names.
@@ -94,6 +108,11 @@ impl Inner {
     fn numbers(&self, key: &(String, usize), shape: &Shape) -> Vec<f32> {
         let (count, dims) = (shape.elem_count(), shape.dims());
         let mut normal = Normal::new(self.seed, key);
+        let learnt = self.learnt.as_ref();
+        if let Some(numbers) = learnt.and_then(|learnt| learnt.numbers(&key.0, dims, &self.said, &mut normal))
+        {
+            return numbers;
+        }
         let mut spread = |spread: f32| (0..count).map(|_| spread * normal.next()).collect::<Vec<_>>();
         let name = key.0.as_str();
         let ends = |end: &str| name.ends_with(end);
@@ -107,7 +126,8 @@ impl Inner {
         } else if ends("bias") {
             vec![0.0; count]
         } else if ends(".scale") {
-            vec![0.3; count]
+            // What was heard long ago must not decide about the codes of silence.
+            vec![if name.starts_with("encoder_transformer") { 0.01 } else { 0.3 }; count]
         } else if ends("embedding_sum") {
             spread(0.5)
         } else if name == "text_linear.weight" {
@@ -130,15 +150,26 @@ impl Inner {
             numbers
         } else if name.contains("emb") {
             let mut numbers = spread(0.3);
-            if name == "text_emb.weight" {
+            let constant = match name {
+                "text_emb.weight" => Some(CONSTANT),
+                // Nothing is added to it.
+                _ if name.starts_with("emb.") => Some(0.0),
+                _ => None,
+            };
+            if let Some(constant) = constant {
                 let rows = numbers.chunks_exact_mut(dims.get(1).copied().unwrap_or(1));
-                rows.filter_map(|row| row.first_mut()).for_each(|first| *first = CONSTANT);
+                rows.filter_map(|row| row.first_mut()).for_each(|first| *first = constant);
             }
             numbers
         } else {
             // Everything else multiplies as many inputs as all dimensions but the first have.
             let inputs: usize = dims.iter().skip(1).product();
-            spread(1.0 / (inputs.max(1) as f32).sqrt())
+            let mut numbers = spread(1.0 / (inputs.max(1) as f32).sqrt());
+            if name.starts_with("transformer.") && (ends("out_proj.weight") || ends("linear_out.weight")) {
+                // Nor by a layer.
+                numbers.iter_mut().take(inputs).for_each(|number| *number = 0.0);
+            }
+            numbers
         }
     }
 }
@@ -157,7 +188,7 @@ impl Tensors for RandomWeights {
 }
 
 /// Numbers with a normal distribution, the same ones for the same seed and name.
-struct Normal {
+pub(super) struct Normal {
     random: Xoshiro256PlusPlus,
     spare: Option<f32>,
 }
@@ -169,7 +200,7 @@ impl Normal {
         Self { random: Xoshiro256PlusPlus::seed_from_u64(hash.finish()), spare: None }
     }
 
-    fn next(&mut self) -> f32 {
+    pub(super) fn next(&mut self) -> f32 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }

@@ -1,6 +1,7 @@
 //! A client for tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod asr;
 pub(crate) mod server;
 
 use std::time::Duration;
