@@ -61,9 +61,18 @@ pub fn world_with(
     history: Option<PathBuf>,
     prepare: impl Fn(&VirtualControl) + Send + Sync + 'static,
 ) -> (World, Arc<Mutex<Option<VirtualControl>>>) {
+    world_that_hears(tone(), history, prepare)
+}
+
+/// As [`world_with`], with a microphone that hears this, at 48 kHz, and silence after it.
+pub fn world_that_hears(
+    samples: Vec<f32>,
+    history: Option<PathBuf>,
+    prepare: impl Fn(&VirtualControl) + Send + Sync + 'static,
+) -> (World, Arc<Mutex<Option<VirtualControl>>>) {
     let played = Arc::new(Mutex::new(Vec::new()));
     let config = VirtualConfig {
-        heard: Heard::Samples(Arc::new(tone())),
+        heard: Heard::Samples(Arc::new(samples)),
         played: Played::Samples(Arc::clone(&played)),
         ..VirtualConfig::default()
     };
