@@ -27,6 +27,8 @@ pub struct Speech {
     texts: u64,
     waiting: VecDeque<Text>,
     saying: Option<Saying>,
+    /// Steps of padding that came last, one after the other.
+    silence: u32,
     /// Texts up to this one are not said any further.
     cut: Option<u64>,
     /// What belongs to the step that is under way.
@@ -66,6 +68,7 @@ impl Speech {
             texts: 0,
             waiting: VecDeque::new(),
             saying: None,
+            silence: 0,
             cut: None,
             news: Vec::new(),
         }
@@ -122,7 +125,7 @@ impl Speech {
                     begun: 0,
                     tokens: 0,
                     steps: 0,
-                    pace: Pace::before(),
+                    pace: Pace::before(self.silence),
                     announced: false,
                 });
                 continue;
@@ -156,6 +159,7 @@ impl Speech {
     /// of that step on.
     pub fn took(&mut self, text: u32) -> Vec<SpeechNews> {
         let mut news = std::mem::take(&mut self.news);
+        self.silence = if text == self.padding { self.silence.saturating_add(1) } else { 0 };
         if let Some(saying) = &mut self.saying {
             saying.steps = saying.steps.saturating_add(1);
             if saying.current().is_some() {

@@ -242,10 +242,6 @@ impl Speaking {
                     self.progress.push(Progress::Given(saying.turn));
                 }
             }
-            // What comes behind it has to wait until all of this is with the host.
-            if !saying.is_given() {
-                return;
-            }
         }
     }
 

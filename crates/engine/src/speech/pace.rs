@@ -23,6 +23,8 @@ const DIGIT: u32 = 4;
 /// Before the first word of a text: two steps in which a word of Moshi's own comes to its end, and no more than four,
 /// because somebody waits for the text.
 const BEFORE: Pace = Pace { least: 2, most: 4, usual: 0 };
+/// The same where Moshi has been silent for those two steps already: the word is announced at once.
+const BEFORE_IN_SILENCE: Pace = Pace { least: 0, most: 0, usual: 0 };
 
 /// Steps from the beginning of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +38,9 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The steps before a text.
-    pub(super) fn before() -> Self {
-        BEFORE
+    /// The steps before a text, after so many steps of silence.
+    pub(super) fn before(silence: u32) -> Self {
+        if silence >= BEFORE.least { BEFORE_IN_SILENCE } else { BEFORE }
     }
 
     /// The steps of a word.

@@ -99,6 +99,25 @@ fn a_model_that_hurries_is_held_back_and_its_word_becomes_ours() {
 }
 
 #[test]
+fn in_a_silence_a_text_begins_at_once_and_no_sooner() {
+    for (before, expected) in [
+        (&[PAD, PAD][..], [EPAD, 10, PAD]),
+        (&[PAD, PAD, PAD, PAD], [EPAD, 10, PAD]),
+        // A word of the model's own is on its way, or has just begun.
+        (&[PAD, PAD, EPAD], [PAD, PAD, PAD]),
+        (&[PAD, PAD, OWN], [PAD, PAD, PAD]),
+        (&[OWN, PAD], [PAD, PAD, PAD]),
+    ] {
+        let mut world = World::new();
+        for picked in before {
+            world.step(*picked);
+        }
+        world.add(&[word(" morning", &[10])]);
+        assert_eq!(world.steps(PAD, 3), expected, "{before:?}");
+    }
+}
+
+#[test]
 fn a_cut_holds_from_the_next_step_on_and_the_word_under_way_counts_as_said() {
     let mut world = World::new();
     world.add(&[word(" good", &[10, 11, 12]), word(" morning", &[13])]);
