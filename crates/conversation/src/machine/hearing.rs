@@ -166,7 +166,6 @@ impl Hearing {
         let grew = self.grows();
         match event {
             EarEvent::Listens { delay_ms } => {
-                self.deaf();
                 self.listens(now);
                 self.delay_ms = delay_ms;
                 (grew, None)
