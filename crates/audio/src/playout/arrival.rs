@@ -15,7 +15,7 @@ const BINS: usize = 200;
 /// What blocks that come too late cost, in ms of delay for all of them together: a delay is worth having as long as each
 /// millisecond of it brings this much less lateness. On a calm line nearly every block is then waited for, because the last
 /// ones are near; on a rough line the last ones are far, and a concealed one in some seconds costs less than the delay.
-const LATE_MS: f64 = 700.0;
+const LATE_MS: f64 = 3_000.0;
 /// Weight that a block's lateness keeps with each later one: half of it is gone after 11 s of 80 ms blocks.
 const KEEP: f64 = 0.995;
 /// A block later than this is a stall of the network, which no delay shall be kept for.

@@ -22,7 +22,7 @@ use crate::RATE;
 /// Delay of the first sound after silence. It is more than a calm network needs, and taken back soon.
 const FIRST_MS: f64 = 25.0;
 /// Added to what arrivals ask for: the grain of clocks and threads.
-const MARGIN_MS: f64 = 4.0;
+const MARGIN_MS: f64 = 5.0;
 /// The delay never goes beyond this by itself.
 const LARGEST_MS: f64 = 400.0;
 /// Within this of the wanted delay only the sample rate is bent.
@@ -421,9 +421,9 @@ mod tests {
         let mean = delays.iter().sum::<f64>() / delays.len() as f64;
         let stats = world.playout.stats();
         assert_eq!(world.silent, 0, "no callback found nothing: {stats:?}");
-        assert!(mean < 105.0, "mean delay {mean:.1} ms, {stats:?}");
+        assert!(mean < 130.0, "mean delay {mean:.1} ms, {stats:?}");
         let concealed = stats.concealed as f64 / stats.received as f64;
-        assert!(concealed < 0.02, "{:.2} % of the sound was made up", concealed * 100.0);
+        assert!(concealed < 0.005, "{:.2} % of the sound was made up", concealed * 100.0);
         let loudest_step = world.played.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0_f32, f32::max);
         assert!(loudest_step < 0.08, "a click of {loudest_step}");
     }
