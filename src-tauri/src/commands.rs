@@ -73,6 +73,16 @@ pub(crate) async fn stop_echo_test(window: State<'_, Window>) -> Answer {
 }
 
 #[tauri::command]
+pub(crate) async fn start_dictation(window: State<'_, Window>) -> Answer {
+    window.start_dictation().await
+}
+
+#[tauri::command]
+pub(crate) async fn stop_dictation(window: State<'_, Window>) -> Answer {
+    window.stop_dictation().await
+}
+
+#[tauri::command]
 pub(crate) async fn dismiss_notice(window: State<'_, Window>, id: String) -> Answer {
     window.dismiss_notice(id).await
 }
@@ -152,6 +162,11 @@ pub(crate) async fn forget_memory(window: State<'_, Window>, id: String) -> Answ
 #[tauri::command]
 pub(crate) async fn set_mas_token(window: State<'_, Window>, token: Option<String>) -> Answer {
     window.set_mas_token(token).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_ear_key(window: State<'_, Window>, key: Option<String>) -> Answer {
+    window.set_ear_key(key).await
 }
 
 #[tauri::command]

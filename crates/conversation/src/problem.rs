@@ -19,6 +19,8 @@ pub enum Action {
     OpenHostSettings,
     /// Look at the sound settings.
     OpenAudioSettings,
+    /// Look at who hears what the person says.
+    OpenHearingSettings,
     /// Look at the persona's settings.
     OpenPersonaSettings,
     /// Begin a new conversation.

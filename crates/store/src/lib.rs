@@ -4,6 +4,7 @@
 //! so, settings are replaced in one step, and a turn that could not be written is reported to whoever wrote it.
 
 mod archive;
+mod conduct;
 mod database;
 mod history;
 mod memories;
@@ -16,6 +17,7 @@ mod turn;
 mod words;
 
 pub use archive::{Archive, ArchiveError, Format, Found, Page, Piece, Summary};
+pub use conduct::{Answerer, EarChoice, Says};
 pub use database::DatabaseError;
 pub use history::History;
 pub use memories::{Memories, Memory, MemoryError};

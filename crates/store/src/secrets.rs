@@ -27,6 +27,8 @@ pub enum SecretName {
     Mas,
     /// The token for gated models of Hugging Face.
     HuggingFace,
+    /// The key of the server that recognises what the person says.
+    Ear,
     /// The token of the host with this id.
     Host(String),
 }
@@ -37,6 +39,7 @@ impl SecretName {
         match self {
             Self::Mas => "mas-service-token".to_owned(),
             Self::HuggingFace => "hugging-face-token".to_owned(),
+            Self::Ear => "recogniser-key".to_owned(),
             Self::Host(id) => format!("host-token-{id}"),
         }
     }
@@ -47,6 +50,7 @@ impl SecretName {
         match self {
             Self::Mas => "MYCA Voice: service token of MAS",
             Self::HuggingFace => "MYCA Voice: token of Hugging Face",
+            Self::Ear => "MYCA Voice: key of a recogniser",
             Self::Host(_) => "MYCA Voice: token of a Moshi host",
         }
     }
@@ -209,8 +213,11 @@ mod tests {
     #[test]
     fn what_was_kept_by_earlier_versions_is_found_and_no_two_names_are_one() {
         let host = |id: &str| SecretName::Host(id.to_owned());
-        let keys = [SecretName::Mas, SecretName::HuggingFace, host("1"), host("2")].map(|name| name.key());
-        assert_eq!(keys, ["mas-service-token", "hugging-face-token", "host-token-1", "host-token-2"]);
+        let names = [SecretName::Mas, SecretName::HuggingFace, SecretName::Ear, host("1"), host("2")];
+        let keys = names.map(|name| name.key());
+        let expected =
+            ["mas-service-token", "hugging-face-token", "recogniser-key", "host-token-1", "host-token-2"];
+        assert_eq!(keys, expected);
     }
 
     #[test]

@@ -179,6 +179,16 @@ fn ended(reason: &str) -> Problem {
     )
 }
 
+/// Dictation is under way: its devices are in use.
+pub(crate) fn dictation_first() -> Problem {
+    Problem::new(
+        "echo_test.dictation",
+        "The echo test needs the microphone, which dictation uses.",
+        "End the dictation, then start the test.",
+        &[],
+    )
+}
+
 /// A call is under way: its devices are in use.
 pub(crate) fn call_first() -> Problem {
     Problem::new(

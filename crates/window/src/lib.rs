@@ -7,6 +7,7 @@
 mod bindings;
 mod brains;
 mod echo_test;
+mod hearing;
 mod host_list;
 mod outbox;
 mod pace;

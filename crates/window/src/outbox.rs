@@ -20,7 +20,7 @@ impl Outbox {
     pub(crate) fn push(&mut self, event: UiEvent) {
         if matches!(event, UiEvent::Conversation { .. }) {
             // Turns of the conversation before are not its own.
-            self.waiting.retain(|waiting| !matches!(waiting, UiEvent::Turn { .. }));
+            self.waiting.retain(|waiting| !matches!(waiting, UiEvent::Turn { .. } | UiEvent::Times { .. }));
         }
         if matches!(event, UiEvent::Panels { .. }) {
             self.waiting.retain(|waiting| !belongs_to_panels(waiting));
@@ -44,6 +44,7 @@ impl Outbox {
             UiEvent::Call { .. }
             | UiEvent::Conversation { .. }
             | UiEvent::Brain { .. }
+            | UiEvent::Dictation { .. }
             | UiEvent::OpenSettings { .. } => true,
             UiEvent::Tools { calls, .. } => calls.iter().any(|call| call.question.is_some()),
             _ => false,
@@ -124,6 +125,7 @@ fn belongs_to_panels(event: &UiEvent) -> bool {
 fn replaces(new: &UiEvent, old: &UiEvent) -> bool {
     match (new, old) {
         (UiEvent::Turn { turn: new }, UiEvent::Turn { turn: old }) => new.id == old.id,
+        (UiEvent::Times { times: new }, UiEvent::Times { times: old }) => new.turn == old.turn,
         // Each holds sound of its own.
         (UiEvent::Signal { .. }, _) => false,
         _ => std::mem::discriminant(new) == std::mem::discriminant(old),
@@ -175,6 +177,16 @@ mod tests {
     fn a_new_conversation_takes_the_old_ones_turns_along() {
         let begin = UiEvent::Conversation { id: "c".into(), turns: vec![] };
         assert_eq!(sent([turn("1", "old"), begin.clone(), turn("1", "new")]), [begin, turn("1", "new")]);
+    }
+
+    #[test]
+    fn of_each_turn_the_latest_times_are_sent_and_none_of_a_conversation_before() {
+        let times = |turn: &str, said_ms| UiEvent::Times {
+            times: crate::view::TurnTimes { turn: turn.into(), said_ms: Some(said_ms), ..Default::default() },
+        };
+        let begin = UiEvent::Conversation { id: "c".into(), turns: vec![] };
+        assert_eq!(sent([times("1", 1), times("2", 2), times("1", 3)]), [times("1", 3), times("2", 2)]);
+        assert_eq!(sent([times("1", 1), begin.clone(), times("1", 4)]), [begin, times("1", 4)]);
     }
 
     #[test]

@@ -6,7 +6,10 @@ use store::{LocalSetup, Settings};
 use ts_rs::TS;
 use wire::ChatQuery;
 
-use crate::view::{Runtime, Theme};
+use crate::{
+    hearing,
+    view::{Answerer, EarChoice, Runtime, Says, Theme},
+};
 
 /// The wait for a handshake, in seconds: shorter ones fail on every host that reads a persona, longer ones are a typo.
 const HANDSHAKE_LIMIT_S: std::ops::RangeInclusive<u32> = 5..=3_600;
@@ -49,6 +52,16 @@ pub struct SettingsPatch {
     pub model: Option<String>,
     /// The name under which the brain remembers the person.
     pub person: Option<String>,
+    /// Who makes text of what the person says.
+    pub ear: Option<EarChoice>,
+    /// Address of a server that recognises; empty: none is set up.
+    pub ear_address: Option<String>,
+    /// Whether sound may go there unencrypted, though it is not on this computer.
+    pub ear_plain: Option<bool>,
+    /// Who answers what the person says.
+    pub answerer: Option<Answerer>,
+    /// When Moshi says a reply of the brain's.
+    pub says: Option<Says>,
 }
 
 /// A change of how Moshi is started on this computer. Absent or null: unchanged.
@@ -138,14 +151,30 @@ impl SettingsPatch {
         if let Some(theme) = self.theme {
             after.theme = theme.into();
         }
+        if let Some(ear) = self.ear {
+            after.ear = ear.into();
+        }
+        if let Some(plain) = self.ear_plain {
+            after.ear_plain = plain;
+        }
+        if let Some(answerer) = self.answerer {
+            after.answerer = answerer.into();
+        }
+        if let Some(says) = self.says {
+            after.says = says.into();
+        }
         set_texts([
             (self.model_endpoint, &mut after.model_endpoint),
             (self.mas_address, &mut after.mas_address),
             (self.model_address, &mut after.model_address),
             (self.model, &mut after.model),
             (self.person, &mut after.person),
+            (self.ear_address, &mut after.ear_address),
         ]);
         crate::brains::check(&after)?;
+        if (&after.ear_address, after.ear_plain) != (&before.ear_address, before.ear_plain) {
+            hearing::check(&after)?;
+        }
         if (&after.persona, &after.voice) != (&before.persona, &before.voice) {
             // Any host will do: what is too long for one is too long for all.
             let query = ChatQuery::new(&after.persona, &after.voice);
@@ -213,7 +242,8 @@ mod tests {
         let all = r#"{"welcomed":true,"useNextHost":false,"modelEndpoint":" http://mirror ","local":{"runtime":"docker","model":"m",
                       "python":"/p","backend":"b","image":"i","withApp":true},"handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
                       "inputDevice":"i","outputDevice":"o","theme":"dark","masAddress":" http://m ","modelAddress":"l",
-                      "model":"small","person":"Ada"}"#;
+                      "model":"small","person":"Ada","ear":"server","earAddress":" wss://ears.example/asr ",
+                      "earPlain":true,"answerer":"brainInText","says":"atOnce"}"#;
         let expected = Settings {
             welcomed: true,
             use_next_host: false,
@@ -236,6 +266,11 @@ mod tests {
             model_address: "l".into(),
             model: "small".into(),
             person: "Ada".into(),
+            ear: store::EarChoice::Server,
+            ear_address: "wss://ears.example/asr".into(),
+            ear_plain: true,
+            answerer: store::Answerer::BrainInText,
+            says: store::Says::AtOnce,
             ..Settings::default()
         };
         assert_eq!(patch(all).apply(&Settings::default()).unwrap(), expected);
@@ -254,6 +289,17 @@ mod tests {
         let code = |json: &str| patch(json).apply(&Settings::default()).unwrap_err().code;
         assert_eq!(code(r#"{"voice":"../x.pt"}"#), "persona.unknown_voice");
         assert_eq!(code(r#"{"handshakeLimitS":4}"#), "settings.handshake_limit");
+        assert_eq!(code(r#"{"earAddress":"http://"}"#), "ear.bad_address");
+        assert_eq!(code(r#"{"earAddress":"ws://me:pw@ears.example"}"#), "ear.secret_in_address");
+        let plain = r#"{"earAddress":"ws://ears.example"}"#;
+        assert_eq!(code(plain), "ear.plain", "the sound would go out for everybody to hear");
+        for meant in [
+            r#"{"earAddress":"ws://ears.example","earPlain":true}"#,
+            r#"{"earAddress":"wss://ears.example"}"#,
+            r#"{"earAddress":"127.0.0.1:8080"}"#,
+        ] {
+            assert!(patch(meant).apply(&Settings::default()).is_ok(), "{meant}");
+        }
         let long = format!(r#"{{"persona":"{}"}}"#, "x".repeat(8_000));
         assert_eq!(code(&long), "persona.too_long");
     }

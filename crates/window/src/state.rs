@@ -7,13 +7,15 @@ use store::{HostPlace, Settings};
 use crate::{
     host_list, translate,
     view::{
-        self, AppInfo, BrainKind, BrainState, Call, Devices, Doctor, Download, EchoTest, EchoTestState,
-        HostCheck, Hosts, Latency, Light, LightId, LightState, Local, Log, LogLevel, LogSource, ModelState,
-        Models, Notice, NoticeLevel, Panels, Phase, Snapshot, Stage, StageTime, Turn, UiEvent,
+        self, AppInfo, BrainKind, BrainState, Call, Devices, Dictation, Doctor, Download, Ear, EchoTest,
+        EchoTestState, HostCheck, Hosts, Latency, Light, LightId, LightState, Local, Log, LogLevel,
+        LogSource, ModelState, Models, Notice, NoticeLevel, Panels, Phase, Snapshot, Stage, StageTime, Turn,
+        UiEvent,
     },
 };
 
 mod bridge;
+mod hearing;
 mod hosts;
 mod latency;
 mod lights;
@@ -32,7 +34,7 @@ use self::{
     panels::{Known, Told},
     sound::Side,
 };
-pub(crate) use self::{mas::MasChange, sound::has_sound};
+pub(crate) use self::{latency::host_frames, mas::MasChange, sound::has_sound};
 
 /// Turns that are kept in sight. Older ones stay in the history.
 const MOST_TURNS: usize = 10_000;
@@ -64,6 +66,8 @@ pub(crate) enum Change {
     Mas(MasChange),
     /// Whether the system's keyring holds a service token for the agent system.
     MasToken(bool),
+    /// Whether there is a key for the server that recognises.
+    EarKey(bool),
     /// A test of the host of that id, as it stands.
     HostCheck(String, HostCheck),
     /// What was found of the host of that id says nothing about it any more.
@@ -97,6 +101,8 @@ pub(crate) struct State {
     settings: Settings,
     /// Whether the system's keyring holds a service token for the agent system.
     mas_token: bool,
+    /// Whether there is a key for the server that recognises.
+    ear_key: bool,
     mas: Mas,
     bridge: Bridge,
     hosts: KnownOfHosts,
@@ -135,7 +141,7 @@ impl State {
             lights: Vec::new(),
             conversation_id: String::new(),
             turns: Vec::new(),
-            settings: view::Settings::of(&settings, false),
+            settings: view::Settings::of(&settings, false, false),
             hosts: Hosts::default(),
             local: Local::default(),
             doctor: Doctor::default(),
@@ -145,6 +151,9 @@ impl State {
             latency: latency::none(),
             notices: Vec::new(),
             echo_test: EchoTest { state: EchoTestState::Off, round_trip_ms: None, problem: None },
+            ear: Ear::default(),
+            dictation: Dictation::default(),
+            times: Vec::new(),
             panels: Panels::default(),
             log: Log::default(),
         };
@@ -152,6 +161,7 @@ impl State {
             snapshot,
             settings,
             mas_token: false,
+            ear_key: false,
             mas: Mas::default(),
             bridge: Bridge::default(),
             hosts: KnownOfHosts::default(),
@@ -210,6 +220,10 @@ impl State {
                 self.mas_token = is_there;
                 self.set(self.settings.clone(), &mut events);
             }
+            Change::EarKey(is_there) => {
+                self.ear_key = is_there;
+                self.set(self.settings.clone(), &mut events);
+            }
             Change::HostCheck(id, check) => {
                 self.hosts.checked(id, check);
                 self.show_hosts(&mut events);
@@ -244,6 +258,7 @@ impl State {
                 let other = !self.snapshot.conversation_id.is_empty();
                 self.snapshot.conversation_id.clone_from(&id);
                 self.snapshot.turns.clone_from(&turns);
+                self.snapshot.times.clear();
                 events.push(UiEvent::Conversation { id, turns });
                 // What an agent system did by itself while the history was opened belongs to no conversation before.
                 if other {
@@ -280,6 +295,9 @@ impl State {
                 panels::spoken_by_moshi(&mut self.snapshot.panels, *reply, now_ms, &mut told);
                 self.told(told, now_ms, events);
             }
+            Event::Ear(ear) => self.ear((*ear).into(), now_ms, events),
+            Event::Dictation(dictation) => self.dictation((*dictation).into(), now_ms, events),
+            Event::Times(times) => self.times((*times).into(), events),
             Event::Bridge(news) => self.bridge(*news, now_ms, events),
             Event::Deleted(_, result) => {
                 let line = match result {
@@ -399,6 +417,7 @@ impl State {
             None => {
                 if turns.len() >= MOST_TURNS {
                     turns.drain(..MOST_TURNS / 10);
+                    hearing::keep_times_of(&mut self.snapshot.times, turns);
                 }
                 turns.push(turn);
             }
@@ -407,7 +426,7 @@ impl State {
 
     fn set(&mut self, settings: Settings, events: &mut Vec<UiEvent>) {
         self.settings = settings;
-        self.snapshot.settings = view::Settings::of(&self.settings, self.mas_token);
+        self.snapshot.settings = view::Settings::of(&self.settings, self.mas_token, self.ear_key);
         events.push(UiEvent::Settings { settings: self.snapshot.settings.clone() });
         let before = self.snapshot.devices.clone();
         self.settle_routes();
@@ -425,8 +444,7 @@ impl State {
     fn echo(&mut self, state: EchoTestState, problem: Option<Problem>, events: &mut Vec<UiEvent>) {
         self.snapshot.echo_test = EchoTest { state, round_trip_ms: None, problem: problem.map(Into::into) };
         events.push(UiEvent::EchoTest { echo_test: self.snapshot.echo_test.clone() });
-        if matches!(state, EchoTestState::Off | EchoTestState::Failed) && !has_sound(self.snapshot.call.phase)
-        {
+        if matches!(state, EchoTestState::Off | EchoTestState::Failed) && !self.conversation_sounds() {
             self.close_sound(events);
         }
     }
@@ -462,7 +480,7 @@ impl State {
         let muted = self.snapshot.call.muted;
         let echoes =
             matches!(self.snapshot.echo_test.state, EchoTestState::Starting | EchoTestState::Running);
-        let open = has_sound(self.snapshot.call.phase) || echoes;
+        let open = self.conversation_sounds() || echoes;
         let device = |id, side: &Side, muted| {
             lights::device(id, side.route.as_ref().filter(|_| open), side.nothing.as_ref(), open, muted)
         };
@@ -473,6 +491,7 @@ impl State {
                 ms: self.network_ms(),
                 ..lights::moshi(&self.snapshot.call, self.chosen_host().is_none())
             },
+            lights::ear(&self.snapshot.ear, &self.snapshot.settings),
             self.bridge
                 .light(self.chosen_host().is_some_and(|host| matches!(host.place, HostPlace::Bridge { .. }))),
             self.mas.light(self.settings.mas_address.is_empty()),

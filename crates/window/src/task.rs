@@ -1,6 +1,7 @@
 //! The task behind the window: it takes wishes and happenings in order, steps the state, and sends what changed in
 //! batches.
 
+mod hearing;
 mod places;
 
 use std::{
@@ -23,6 +24,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::hearing::Ears;
 use crate::{
     brains::{self, Brains},
     echo_test::{self, EchoTest, News as EchoNews},
@@ -117,6 +119,7 @@ impl Window {
         }
         let mut task = Task {
             state: State::new(info, shown, unix_ms()),
+            ears: Ears::new(options.settings.get(), options.secrets.clone(), wished_by_others.clone()),
             settings: options.settings,
             sound: options.sound,
             program: options.places.myca.clone(),
@@ -144,7 +147,7 @@ impl Window {
         ];
         let thinks = chosen.thinks;
         let task = tokio::spawn(async move {
-            task.begin(thinks, set_aside.into_iter().flatten());
+            task.begin(thinks, set_aside.into_iter().flatten()).await;
             task.run(wished, events, lists, beside).await;
             // The watching thread may wait for its list to be taken; the queue is gone by now.
             let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
@@ -157,6 +160,8 @@ impl Window {
 struct Task {
     state: State,
     settings: SettingsFile,
+    /// Who hears the person.
+    ears: Ears,
     sound: Arc<dyn Fn() -> ConnectSystem + Send + Sync>,
     program: PathBuf,
     places: Places,
@@ -182,8 +187,13 @@ struct Task {
 }
 
 impl Task {
-    fn begin(&mut self, thinks: Thinks, set_aside: impl IntoIterator<Item = (&'static str, Problem)>) {
+    async fn begin(
+        &mut self,
+        thinks: Thinks,
+        set_aside: impl IntoIterator<Item = (&'static str, Problem)> + Send,
+    ) {
         self.step(Change::Brain(thinks));
+        self.conduct().await;
         for (id, problem) in set_aside {
             self.step(Change::Notice(id, Some((NoticeLevel::Warning, problem))));
         }
@@ -248,6 +258,7 @@ impl Task {
             }
             Wish::Talk(answer) => {
                 self.end_echo_test().await;
+                self.stop_dictation().await;
                 let host = self.places.calling(self.state.settings()).host();
                 self.ask_conversation(Command::Talk(host)).await;
                 let _ = answer.send(Ok(()));
@@ -288,6 +299,13 @@ impl Task {
                 }
             }
             Wish::Token(token) => self.token(token).await,
+            Wish::EarKey(key, is_kept) => self.ear_key(key, is_kept).await,
+            Wish::KeptEarKey(key) => self.kept_ear_key(key).await,
+            Wish::StartDictation(answer) => {
+                let _ = answer.send(self.start_dictation().await);
+            }
+            Wish::Dictate(server) => self.found_to_dictate(server).await,
+            Wish::StopDictation => self.stop_dictation().await,
             Wish::StartEchoTest(answer) => {
                 let _ = answer.send(self.start_echo_test());
             }
@@ -306,7 +324,8 @@ impl Task {
 
     async fn change(&mut self, patch: SettingsPatch) -> Result<(), Problem> {
         let before = self.state.settings().clone();
-        let after = patch.apply(&before)?;
+        let mut after = patch.apply(&before)?;
+        self.bind_ear_key(&before, &mut after);
         let written = self.keep(&after);
         for (direction, old, new) in [
             (Direction::Input, &before.input_device, &after.input_device),
@@ -322,6 +341,7 @@ impl Task {
         }
         let other_brain = brains::differ(&before, &after);
         self.step(Change::Settings(after));
+        self.conduct().await;
         if other_brain {
             self.choose_brain().await;
         }
@@ -380,6 +400,7 @@ impl Task {
         if has_sound(self.state.snapshot().call.phase) {
             return Err(echo_test::call_first());
         }
+        self.is_dictating()?;
         if self.echo.is_none() {
             let options = conversation::Options {
                 history: None,
@@ -420,11 +441,7 @@ impl Task {
 
     /// The conversation whose sound is open.
     fn sounding(&self) -> Option<&Handle> {
-        if has_sound(self.state.snapshot().call.phase) {
-            Some(&self.conversation)
-        } else {
-            self.echo_handle.as_ref()
-        }
+        if self.state.conversation_sounds() { Some(&self.conversation) } else { self.echo_handle.as_ref() }
     }
 
     fn sound_flows(&self) -> bool {

@@ -20,12 +20,40 @@ pub(crate) fn entered(token: Option<&str>) -> Result<Option<ServiceToken>, Probl
 
 /// Keeps a token, or deletes the one that is kept.
 pub(crate) async fn keep(secrets: Option<Secrets>, token: Option<String>) -> Result<(), Problem> {
-    let Some(secrets) = secrets else { return Err(not_kept(&SecretError::NoKeyring)) };
+    let Some(secrets) = secrets else { return Err(held(&SecretError::NoKeyring, OPEN)) };
     let done = beside(move || match token {
         Some(token) => secrets.set(&SecretName::Mas, token.trim()),
         None => secrets.delete(&SecretName::Mas),
     });
-    done.await.map_err(|error| not_kept(&error))
+    done.await.map_err(|error| held(&error, OPEN))
+}
+
+/// The key that is kept for the server that recognises, if there is one.
+pub(crate) async fn kept_for_ear(secrets: Secrets) -> Result<Option<net::Token>, Problem> {
+    let secret = beside(move || secrets.get(&SecretName::Ear)).await.map_err(|error| {
+        let what = format!("The recogniser's key could not be read: {error}.");
+        let next = "Unlock the keyring and start MYCA Voice again, or enter the key once more in Settings.";
+        Problem::new(error.code(), what, next, HEARING)
+    })?;
+    let key = secret.map(|secret| net::Token::new(secret.expose())).transpose();
+    key.map_err(|_| Problem::new("secret.no_token", "The kept key cannot be used.", ENTER, HEARING))
+}
+
+/// What a person entered, as a key; none takes it away.
+pub(crate) fn entered_for_ear(key: Option<&str>) -> Result<Option<net::Token>, Problem> {
+    key.map(net::Token::new).transpose().map_err(|error| {
+        Problem::new("secret.no_token", format!("This is no key: {error}."), "Copy it again.", HEARING)
+    })
+}
+
+/// Keeps the key of the server that recognises, or deletes the one that is kept.
+pub(crate) async fn keep_for_ear(secrets: Option<Secrets>, key: Option<String>) -> Result<(), Problem> {
+    let Some(secrets) = secrets else { return Err(held(&SecretError::NoKeyring, HEARING)) };
+    let done = beside(move || match key {
+        Some(key) => secrets.set(&SecretName::Ear, key.trim()),
+        None => secrets.delete(&SecretName::Ear),
+    });
+    done.await.map_err(|error| held(&error, HEARING))
 }
 
 /// Keeps the token of a host, or deletes it. It must be one that can be sent.
@@ -70,6 +98,7 @@ async fn beside<T: Send + 'static>(
 }
 
 const OPEN: &[Action] = &[Action::OpenBrainSettings];
+const HEARING: &[Action] = &[Action::OpenHearingSettings];
 const ENTER: &str = "Enter it again in Settings.";
 
 fn unread(error: &SecretError) -> Problem {
@@ -82,9 +111,10 @@ fn unread(error: &SecretError) -> Problem {
     Problem::new(error.code(), format!("The service token could not be read: {error}."), next, OPEN)
 }
 
-fn not_kept(error: &SecretError) -> Problem {
+/// What is used until the program ends, but not after it.
+fn held(error: &SecretError, actions: &[Action]) -> Problem {
     let what = format!("The change holds until MYCA Voice ends, but is not in the keyring: {error}.");
-    Problem::new(error.code(), what, what_to_do(error), OPEN)
+    Problem::new(error.code(), what, what_to_do(error), actions)
 }
 
 /// A token that is used from the keyring alone.

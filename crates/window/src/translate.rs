@@ -5,6 +5,7 @@ use conversation::{CallState, ShownTurn};
 
 use crate::view;
 
+mod hearing;
 mod hosts;
 
 impl From<store::Theme> for view::Theme {
@@ -28,8 +29,8 @@ impl From<view::Theme> for store::Theme {
 }
 
 impl view::Settings {
-    /// `mas_token` says whether the system's keyring holds one.
-    pub(crate) fn of(settings: &store::Settings, mas_token: bool) -> Self {
+    /// `mas_token` says whether the system's keyring holds one; `ear_key`, whether there is one.
+    pub(crate) fn of(settings: &store::Settings, mas_token: bool, ear_key: bool) -> Self {
         let settings = settings.clone();
         // Where none is chosen, the one that is sent is shown.
         let voice = match settings.voice.as_str() {
@@ -52,6 +53,12 @@ impl view::Settings {
             model_address: settings.model_address,
             model: settings.model,
             person: settings.person,
+            ear: settings.ear.into(),
+            ear_address: settings.ear_address,
+            ear_plain: settings.ear_plain,
+            ear_key,
+            answerer: settings.answerer.into(),
+            says: settings.says.into(),
         }
     }
 }
@@ -63,6 +70,7 @@ impl From<conversation::Action> for view::Action {
             conversation::Action::Stop => Self::Stop,
             conversation::Action::OpenHostSettings => Self::OpenHostSettings,
             conversation::Action::OpenAudioSettings => Self::OpenAudioSettings,
+            conversation::Action::OpenHearingSettings => Self::OpenHearingSettings,
             conversation::Action::OpenPersonaSettings => Self::OpenPersonaSettings,
             conversation::Action::NewConversation => Self::NewConversation,
             conversation::Action::OpenBrainSettings => Self::OpenBrainSettings,

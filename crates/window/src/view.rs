@@ -7,6 +7,7 @@ use ts_rs::TS;
 
 mod call;
 mod doctor;
+mod hearing;
 mod hosts;
 mod local;
 mod models;
@@ -15,6 +16,7 @@ mod sound;
 
 pub use call::*;
 pub use doctor::*;
+pub use hearing::*;
 pub use hosts::*;
 pub use local::*;
 pub use models::*;
@@ -68,6 +70,18 @@ pub struct Settings {
     pub model: String,
     /// The name under which the brain remembers the person.
     pub person: String,
+    /// Who makes text of what the person says.
+    pub ear: EarChoice,
+    /// Address of a server that recognises, as typed; empty: none is set up.
+    pub ear_address: String,
+    /// Whether sound may go there unencrypted, though it is not on this computer.
+    pub ear_plain: bool,
+    /// Whether there is a key for it.
+    pub ear_key: bool,
+    /// Who answers what the person says.
+    pub answerer: Answerer,
+    /// When Moshi says a reply of the brain's.
+    pub says: Says,
 }
 
 /// A section of the settings.
@@ -82,6 +96,8 @@ pub enum Section {
     Doctor,
     /// Sound.
     Audio,
+    /// Who hears what the person says, and who answers it.
+    Hearing,
     /// Who Moshi is to be.
     Persona,
     /// Who answers.
@@ -94,8 +110,8 @@ pub enum Section {
 
 impl Section {
     /// What they are called where a brain asks for them.
-    pub const NAMES: [&str; 8] =
-        ["host", "models", "doctor", "audio", "persona", "brain", "appearance", "about"];
+    pub const NAMES: [&str; 9] =
+        ["host", "models", "doctor", "audio", "hearing", "persona", "brain", "appearance", "about"];
 
     /// The section of that name, if there is one.
     #[must_use]
@@ -105,6 +121,7 @@ impl Section {
             "models" => Self::Models,
             "doctor" => Self::Doctor,
             "audio" => Self::Audio,
+            "hearing" => Self::Hearing,
             "persona" => Self::Persona,
             "brain" => Self::Brain,
             "appearance" => Self::Appearance,
@@ -210,6 +227,12 @@ pub struct Snapshot {
     pub notices: Vec<Notice>,
     /// The echo test.
     pub echo_test: EchoTest,
+    /// Who hears what the person says.
+    pub ear: Ear,
+    /// Dictation into the text box.
+    pub dictation: Dictation,
+    /// When the last turns went from one hand to the next, each turn once.
+    pub times: Vec<TurnTimes>,
     /// What the brain thinks, calls, runs and remembers.
     pub panels: Panels,
     /// What has happened.
@@ -293,6 +316,21 @@ pub enum UiEvent {
     EchoTest {
         /// As it is now.
         echo_test: EchoTest,
+    },
+    /// Who hears what the person says.
+    Ear {
+        /// As it is now.
+        ear: Ear,
+    },
+    /// Dictation into the text box.
+    Dictation {
+        /// As it is now.
+        dictation: Dictation,
+    },
+    /// More is known about when a turn went from one hand to the next.
+    Times {
+        /// All that is known of the turn.
+        times: TurnTimes,
     },
     /// The person wants to see this section of the settings, and said so to the brain.
     OpenSettings {

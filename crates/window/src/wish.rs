@@ -1,11 +1,13 @@
 //! The handle to everything behind the window, and what can be wished of it.
 
+mod hearing;
 mod places;
 
 use std::sync::Arc;
 
 use brain::{Decision, mas::ServiceToken};
-use conversation::Problem;
+use conversation::{EarServer, Problem};
+use net::Token;
 use store::Secrets;
 use tokio::sync::{mpsc, oneshot};
 
@@ -51,6 +53,14 @@ pub(crate) enum Wish {
     OpenSettings(Section),
     /// The agent system's token from now on, or why the kept one cannot be read.
     Token(Result<Option<ServiceToken>, Problem>),
+    /// The key of the server that recognises from now on, and whether it is kept.
+    EarKey(Option<Token>, bool),
+    /// What the keyring has of it, or why it cannot be read.
+    KeptEarKey(Result<Option<Token>, Problem>),
+    StartDictation(Answer<Result<(), Problem>>),
+    /// Where the recogniser of the host is that was looked for, or why there is none.
+    Dictate(Result<EarServer, Problem>),
+    StopDictation,
     StartEchoTest(Answer<Result<(), Problem>>),
     StopEchoTest,
     Dismiss(String),
@@ -307,6 +317,14 @@ impl WishSender {
 
     pub(crate) async fn new_conversation_next(&self) -> Result<(), Refusal> {
         self.wish(Wish::NewConversationNext).await
+    }
+
+    pub(crate) async fn kept_ear_key(&self, key: Result<Option<Token>, Problem>) {
+        let _ = self.wish(Wish::KeptEarKey(key)).await;
+    }
+
+    pub(crate) async fn dictate(&self, server: Result<EarServer, Problem>) {
+        let _ = self.wish(Wish::Dictate(server)).await;
     }
 
     pub(crate) async fn token(&self, token: Result<Option<ServiceToken>, Problem>) {

@@ -345,7 +345,7 @@ fn host_does_not_hear(host: &str) -> Problem {
             "{host} does not tell what you say: it has no recogniser, or somebody else dictates with it."
         ),
         "Start it with --hear, or choose a recognition server in Settings. Typing works as before.",
-        &[crate::problem::Action::OpenHostSettings],
+        &[crate::problem::Action::OpenHearingSettings],
     )
 }
 

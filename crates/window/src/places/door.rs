@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conversation::{Behind, Door, Finding, Found, Host, NoWay, Problem, Way};
+use conversation::{Behind, Door, EarServer, Finding, Found, Host, NoWay, Problem, Way};
 use hosts::{Kind, Obstacle, Opened, Ways};
 use net::Token;
 use runtimes::{LocalMoshi, State};
@@ -17,7 +17,7 @@ use super::{
     local::{self, InUse},
     models::{Shelf, hub_token},
 };
-use crate::{host_list, view::NoticeLevel};
+use crate::{hearing, host_list, view::NoticeLevel};
 
 /// How long a better host is waited for, where another one has answered.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,6 +53,27 @@ impl Calling {
         }
         let shown = host_list::shown(chosen);
         Ok(Host { way: Way::Behind(Behind(Arc::new(self))), shown, handshake_limit })
+    }
+
+    /// The recogniser of the host that Talk calls, for dictation.
+    ///
+    /// # Errors
+    /// No host is set up, it does not run, its token cannot be read, or there is no way to its recogniser alone.
+    pub(crate) async fn ear(&self) -> Result<EarServer, Problem> {
+        let host = host_list::chosen(&self.settings).ok_or_else(Problem::no_host)?;
+        let shown = host_list::shown(host);
+        match host.place {
+            HostPlace::ThisComputer | HostPlace::Moshi { .. } => {}
+            HostPlace::Bridge { .. } => {
+                return Err(hearing::host_cannot_be_dictated_to(&host.name, "through a bridge"));
+            }
+            HostPlace::Ssh { .. } => return Err(hearing::host_cannot_be_dictated_to(&host.name, "by ssh")),
+        }
+        let token = token(self.secrets.clone(), host).await?;
+        let opened = hosts::open(host, token.clone(), &ways(&self.local, &self.options), TUNNEL).await;
+        let Opened { address, access, .. } = opened.map_err(|obstacle| in_the_way(&obstacle, &host.name))?;
+        let server = hearing::beside_moshi(&address, token, host.plain)?;
+        Ok(EarServer { access, shown, ..server })
     }
 
     /// Starts the local Moshi. What stands in the way is shown there.

@@ -57,7 +57,7 @@ pub(super) fn measured(figures: &Figures) -> Latency {
 }
 
 /// What a host says of its frames. One that has done none yet says nothing.
-fn host_frames(timing: FrameTiming) -> Option<HostFrames> {
+pub(crate) fn host_frames(timing: FrameTiming) -> Option<HostFrames> {
     let (p50, p99) = (timing.frame_ms_p50, timing.frame_ms_p99);
     if !(p50.is_finite() && p99.is_finite() && p50 > 0.0) {
         return None;

@@ -3,8 +3,11 @@
 use audio::{DeviceError, RouteStatus};
 use conversation::Problem;
 
-use super::{Call, Light, LightId, LightState, Phase};
-use crate::view::{BrainPanel, BrainState, MemoryCounts};
+use super::{Call, Ear, Light, LightId, LightState, Phase, hearing::has_no_ear};
+use crate::{
+    hearing,
+    view::{BrainPanel, BrainState, EarChoice, EarPhase, MemoryCounts, Settings},
+};
 
 /// The light of a microphone or loudspeaker. `open`: whether sound is meant to be open; `nothing`: why there is nothing
 /// that could be opened.
@@ -56,6 +59,39 @@ pub(super) fn moshi(call: &Call, no_address: bool) -> Light {
         _ => what.to_owned(),
     };
     Light { id: LightId::Moshi, state, what, since_ms: 0, ms: None, problem }
+}
+
+/// The light of who hears the person.
+pub(super) fn ear(ear: &Ear, settings: &Settings) -> Light {
+    let none = settings.ear == EarChoice::Server && settings.ear_address.is_empty();
+    let why = ear.problem.clone();
+    let (state, what, problem) = match ear.phase {
+        EarPhase::Listening => (LightState::Well, at(ear), None),
+        EarPhase::Waiting if why.is_some() => {
+            (LightState::Waiting, "Not reached; tried again".to_owned(), why)
+        }
+        EarPhase::Waiting => (LightState::Waiting, "Being reached".to_owned(), None),
+        // A host needs none, and the call goes on as well without it.
+        EarPhase::Failed if has_no_ear(ear) => {
+            (LightState::Off, "This host does not tell what you say.".to_owned(), why)
+        }
+        EarPhase::Failed => {
+            let what = why.as_ref().map_or_else(|| "Cannot hear".to_owned(), |problem| problem.what.clone());
+            (LightState::Wrong, what, why)
+        }
+        EarPhase::Off if none => {
+            (LightState::Off, "No recogniser is set up.".to_owned(), Some(hearing::no_server().into()))
+        }
+        EarPhase::Off if settings.ear == EarChoice::Off => (LightState::Off, "Not used.".to_owned(), None),
+        EarPhase::Off => (LightState::Off, "Closed until you talk.".to_owned(), None),
+    };
+    Light { id: LightId::Ear, state, what, since_ms: 0, ms: None, problem }
+}
+
+/// Where somebody listens, and with which model. What it costs changes each second, and is shown beside the light.
+fn at(ear: &Ear) -> String {
+    let place = if ear.place.is_empty() { "Listens" } else { &ear.place };
+    ear.model.as_ref().map_or_else(|| place.to_owned(), |model| format!("{place}, {model}"))
 }
 
 /// The light of whoever answers.

@@ -85,9 +85,12 @@ impl State {
         if measured && echoes {
             self.snapshot.echo_test.round_trip_ms = latency::round_trip(&figures);
             events.push(UiEvent::EchoTest { echo_test: self.snapshot.echo_test.clone() });
-        } else if measured {
+        } else if measured && has_sound(self.snapshot.call.phase) {
             self.snapshot.latency = latency::measured(&figures);
             events.push(UiEvent::Latency { latency: self.snapshot.latency.clone() });
+        }
+        if measured {
+            self.unheard(figures.mic_unheard, events);
         }
         let signal = Signal {
             mic_peaks: figures.microphone.0,
@@ -96,6 +99,13 @@ impl State {
             moshi: figures.speaker.1.into(),
         };
         events.push(UiEvent::Signal { signal });
+    }
+}
+
+impl State {
+    /// Whether the conversation has the devices open, for a call or for dictation.
+    pub(crate) fn conversation_sounds(&self) -> bool {
+        has_sound(self.snapshot.call.phase) || self.snapshot.dictation.on
     }
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::view::{Light, Speaker, TurnSource};
 
 mod bridge;
+mod hearing;
 mod models;
 mod panels;
 
@@ -105,7 +106,13 @@ fn step(state: &mut State, change: Change, now_ms: i64) -> Vec<UiEvent> {
                 Some(known) => *known = turn,
                 None => followed.turns.push(turn),
             },
-            UiEvent::Conversation { id, turns } => (followed.conversation_id, followed.turns) = (id, turns),
+            UiEvent::Conversation { id, turns } => {
+                (followed.conversation_id, followed.turns) = (id, turns);
+                followed.times.clear();
+            }
+            UiEvent::Ear { ear } => followed.ear = ear,
+            UiEvent::Dictation { dictation } => followed.dictation = dictation,
+            UiEvent::Times { times } => merge(&mut followed.times, vec![times], |a, b| a.turn == b.turn),
             UiEvent::Devices { devices } => followed.devices = devices,
             UiEvent::Settings { settings } => followed.settings = settings,
             UiEvent::Hosts { hosts } => followed.hosts = hosts,

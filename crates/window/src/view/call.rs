@@ -37,6 +37,8 @@ pub enum Action {
     OpenHostSettings,
     /// Open the sound settings.
     OpenAudioSettings,
+    /// Open the settings of who hears what the person says.
+    OpenHearingSettings,
     /// Open the persona's settings.
     OpenPersonaSettings,
     /// Begin a new conversation.
@@ -105,6 +107,8 @@ pub enum LightId {
     Speaker,
     /// The Moshi host.
     Moshi,
+    /// Who hears what the person says.
+    Ear,
     /// The PersonaPlex Bridge in front of it.
     Bridge,
     /// The agent system.

@@ -322,6 +322,8 @@ pub enum LogSource {
     Sound,
     /// The call with the Moshi host.
     Moshi,
+    /// Who hears what the person says.
+    Ear,
     /// The brain.
     Brain,
     /// A tool.

@@ -5,7 +5,7 @@
 export type Phase = "idle" | "connecting" | "warmingUp" | "busy" | "live" | "reconnecting" | "typingOnly" | "failed";
 
 /** What a problem's button does. */
-export type Action = "talk" | "stop" | "openHostSettings" | "openAudioSettings" | "openPersonaSettings" | "newConversation" | "openBrainSettings" | "openDoctor" | "openModels" | "startLocal" | "openLocalLog";
+export type Action = "talk" | "stop" | "openHostSettings" | "openAudioSettings" | "openHearingSettings" | "openPersonaSettings" | "newConversation" | "openBrainSettings" | "openDoctor" | "openModels" | "startLocal" | "openLocalLog";
 
 /** A problem. Told apart by its code; the sentences are for people. */
 export type Problem = {
@@ -46,7 +46,7 @@ export type Call = {
 };
 
 /** What a light stands for. */
-export type LightId = "microphone" | "speaker" | "moshi" | "bridge" | "mas" | "brain" | "memory";
+export type LightId = "microphone" | "speaker" | "moshi" | "ear" | "bridge" | "mas" | "brain" | "memory";
 
 /** What a light shows. */
 export type LightState = "well" | "waiting" | "wrong" | "off";
@@ -160,6 +160,73 @@ export type HostFrames = {
   backlog: number,
   /** What was said to the host and dropped, in milliseconds, because it was behind. */
   droppedMs: number,
+};
+
+/** Who makes text of what the person says. */
+export type EarChoice = "off" | "host" | "server";
+
+/** Who answers what the person says. What is typed is answered by the brain in any case. */
+export type Answerer = "moshi" | "brainThroughMoshi" | "brainInText";
+
+/** When Moshi says a reply of the brain's. */
+export type Says = "atPause" | "atOnce";
+
+/** How an ear does. */
+export type EarPhase = "off" | "waiting" | "listening" | "failed";
+
+/** Who hears what the person says. */
+export type Ear = {
+  /** How it does. */
+  phase: EarPhase,
+  /** Its address, as it is shown; empty where none is chosen. */
+  place: string,
+  /** Whether it is the host's. */
+  ofHost: boolean,
+  /** The name of its model, where that is known. */
+  model: string | null,
+  /** How late it tells words by design, in milliseconds, where that is known. */
+  delayMs: number | null,
+  /** What it costs the host, where that says so. */
+  frames: HostFrames | null,
+  /** What the microphone heard and a server of its own could not take, in milliseconds. */
+  lostMs: number,
+  /** Why it does not hear. */
+  problem: Problem | null,
+};
+
+/** Dictation into the text box. */
+export type Dictation = {
+  /** Whether it goes on. */
+  on: boolean,
+  /** All that was heard since it began; the last words may still be corrected, also shortly after its end. From outside:
+   * only ever shown as text. */
+  text: string,
+  /** Why it does not hear, or did not go on. */
+  problem: Problem | null,
+};
+
+/** When a turn of the person's went from one hand to the next. What has not happened is null. */
+export type TurnTimes = {
+  /** The turn's id. */
+  turn: string,
+  /** The person's last word ended, or the turn was typed. */
+  saidMs: number | null,
+  /** The whole turn was known. */
+  knownMs: number | null,
+  /** How late its words were told on average beyond the delay of the recogniser's model, in milliseconds. */
+  wordsLateMs: number | null,
+  /** The brain was asked. */
+  askedMs: number | null,
+  /** The brain's first words came. */
+  firstTokenMs: number | null,
+  /** Its first sentence was there to be said. */
+  sayableMs: number | null,
+  /** The pause came that it waited for, and it went to the host. */
+  givenMs: number | null,
+  /** The first sound of it came. */
+  soundsMs: number | null,
+  /** The reply was whole. */
+  repliedMs: number | null,
 };
 
 /** A microphone or loudspeaker. */
@@ -503,6 +570,18 @@ export type Settings = {
   model: string,
   /** The name under which the brain remembers the person. */
   person: string,
+  /** Who makes text of what the person says. */
+  ear: EarChoice,
+  /** Address of a server that recognises, as typed; empty: none is set up. */
+  earAddress: string,
+  /** Whether sound may go there unencrypted, though it is not on this computer. */
+  earPlain: boolean,
+  /** Whether there is a key for it. */
+  earKey: boolean,
+  /** Who answers what the person says. */
+  answerer: Answerer,
+  /** When Moshi says a reply of the brain's. */
+  says: Says,
 };
 
 /** A change of how Moshi is started on this computer. Absent or null: unchanged. */
@@ -552,10 +631,20 @@ export type SettingsPatch = {
   model?: string | null,
   /** The name under which the brain remembers the person. */
   person?: string | null,
+  /** Who makes text of what the person says. */
+  ear?: EarChoice | null,
+  /** Address of a server that recognises; empty: none is set up. */
+  earAddress?: string | null,
+  /** Whether sound may go there unencrypted, though it is not on this computer. */
+  earPlain?: boolean | null,
+  /** Who answers what the person says. */
+  answerer?: Answerer | null,
+  /** When Moshi says a reply of the brain's. */
+  says?: Says | null,
 };
 
 /** A section of the settings. */
-export type Section = "host" | "models" | "doctor" | "audio" | "persona" | "brain" | "appearance" | "about";
+export type Section = "host" | "models" | "doctor" | "audio" | "hearing" | "persona" | "brain" | "appearance" | "about";
 
 /** How grave a notice is. */
 export type NoticeLevel = "info" | "warning" | "error";
@@ -785,7 +874,7 @@ export type Panels = {
 };
 
 /** Where an entry of the log comes from. */
-export type LogSource = "app" | "sound" | "moshi" | "brain" | "tool" | "agent" | "memory";
+export type LogSource = "app" | "sound" | "moshi" | "ear" | "brain" | "tool" | "agent" | "memory";
 
 /** How grave an entry of the log is. */
 export type LogLevel = "info" | "warning" | "error";
@@ -901,6 +990,12 @@ export type Snapshot = {
   notices: Array<Notice>,
   /** The echo test. */
   echoTest: EchoTest,
+  /** Who hears what the person says. */
+  ear: Ear,
+  /** Dictation into the text box. */
+  dictation: Dictation,
+  /** When the last turns went from one hand to the next, each turn once. */
+  times: Array<TurnTimes>,
   /** What the brain thinks, calls, runs and remembers. */
   panels: Panels,
   /** What has happened. */
@@ -952,6 +1047,15 @@ export type UiEvent = { "type": "call",
 } | { "type": "echoTest",
   /** As it is now. */
   echoTest: EchoTest,
+} | { "type": "ear",
+  /** As it is now. */
+  ear: Ear,
+} | { "type": "dictation",
+  /** As it is now. */
+  dictation: Dictation,
+} | { "type": "times",
+  /** All that is known of the turn. */
+  times: TurnTimes,
 } | { "type": "openSettings",
   /** The section. */
   section: Section,

@@ -121,6 +121,6 @@ impl Trouble {
                 ("ear.silent", format!("The recogniser at {shown} says nothing any more."), again)
             }
         };
-        Problem::new(code, what, next, &[Action::OpenHostSettings])
+        Problem::new(code, what, next, &[Action::OpenHearingSettings])
     }
 }
