@@ -11,6 +11,9 @@ pub enum EarChoice {
     /// The host that is called, if it has a recogniser.
     #[default]
     Host,
+    /// A recogniser that the app starts on this computer, with
+    /// [`Settings::ear_model`](crate::Settings::ear_model).
+    ThisComputer,
     /// A server that recognises, at [`Settings::ear_address`](crate::Settings::ear_address).
     Server,
 }

@@ -82,6 +82,8 @@ pub struct Settings {
     pub person: String,
     /// Who makes text of what the person says.
     pub ear: EarChoice,
+    /// The id of the model of a recogniser on this computer. Empty leaves the choice to the program.
+    pub ear_model: String,
     /// Address of a server that recognises, as typed. Empty: none is set up.
     pub ear_address: String,
     /// Whether sound may go there unencrypted, though it is not on this computer.
@@ -115,6 +117,7 @@ impl Default for Settings {
             model: String::new(),
             person: "voice_user".to_owned(),
             ear: EarChoice::default(),
+            ear_model: String::new(),
             ear_address: String::new(),
             ear_plain: false,
             ear_key: false,
@@ -242,6 +245,7 @@ fn known(raw: &Map<String, Value>) -> Settings {
         model: value(raw, "model", default.model),
         person: value(raw, "person", default.person),
         ear: value(raw, "ear", default.ear),
+        ear_model: value(raw, "ear_model", default.ear_model),
         ear_address: value(raw, "ear_address", default.ear_address),
         ear_plain: value(raw, "ear_plain", default.ear_plain),
         ear_key: value(raw, "ear_key", default.ear_key),

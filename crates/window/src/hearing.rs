@@ -44,11 +44,12 @@ pub(crate) fn is_elsewhere(before: &Settings, after: &Settings) -> bool {
     !before.ear_address.is_empty() && origin(before) != origin(after)
 }
 
-/// How a conversation is conducted by these settings.
-pub(crate) fn conduct(settings: &Settings, key: &Key) -> Conduct {
+/// How a conversation is conducted by these settings. `local`: where the recogniser on this computer listens, once it does.
+pub(crate) fn conduct(settings: &Settings, key: &Key, local: Option<&str>) -> Conduct {
     let ear = match settings.ear {
         EarChoice::Off => Ear::Off,
         EarChoice::Host => Ear::Host,
+        EarChoice::ThisComputer => on_this_computer(local).map_or(Ear::Off, Ear::Server),
         // Nobody hears until there is a server, and its key is known.
         EarChoice::Server => server(settings, key).map_or(Ear::Off, Ear::Server),
     };
@@ -86,6 +87,24 @@ pub(crate) fn server(settings: &Settings, key: &Key) -> Result<EarServer, Proble
         }
     };
     EarServer::new(&settings.ear_address, key, settings.ear_plain)
+}
+
+/// The recogniser on this computer, which listens at this address.
+///
+/// # Errors
+/// It does not listen yet.
+pub(crate) fn on_this_computer(address: Option<&str>) -> Result<EarServer, Problem> {
+    let address = address.ok_or_else(|| {
+        Problem::new(
+            "ear.not_started",
+            "The recogniser on this computer does not listen yet.",
+            "Wait until it has started; Settings, under Hearing, say how far it is.",
+            OPEN,
+        )
+    })?;
+    let server = EarServer::new(address, None, false)?;
+    // Its port says nothing to anybody.
+    Ok(EarServer { shown: "This computer".to_owned(), ..server })
 }
 
 /// The recogniser of a Moshi server at this address.
@@ -178,14 +197,24 @@ mod tests {
     #[test]
     fn a_server_hears_once_it_is_set_up_and_its_key_is_known() {
         let key = Token::new("k").unwrap();
-        let hears = |settings: &Settings, key: &Key| matches!(conduct(settings, key).ear, Ear::Server(_));
+        let hears =
+            |settings: &Settings, key: &Key| matches!(conduct(settings, key, None).ear, Ear::Server(_));
         assert!(!hears(&settings(""), &Key::Known(None)));
         assert!(hears(&settings("ears:8080"), &Key::Asked), "none is kept");
         let kept = Settings { ear_key: true, ..settings("ears:8080") };
         assert!(!hears(&kept, &Key::Asked), "it would be refused without its key");
-        let Ear::Server(server) = conduct(&kept, &Key::Known(Some(key.clone()))).ear else { panic!() };
+        let Ear::Server(server) = conduct(&kept, &Key::Known(Some(key.clone())), None).ear else { panic!() };
         assert_eq!(server.access.token, Some(key));
         assert_eq!((server.url.path(), server.access.encrypted), ("/api/asr-streaming", true));
+    }
+
+    #[test]
+    fn a_recogniser_on_this_computer_hears_once_it_listens() {
+        let settings = Settings { ear: EarChoice::ThisComputer, ..settings("ears:8080") };
+        assert_eq!(conduct(&settings, &Key::default(), None).ear, Ear::Off);
+        let listens = "ws://127.0.0.1:41327/api/asr-streaming";
+        let Ear::Server(server) = conduct(&settings, &Key::default(), Some(listens)).ear else { panic!() };
+        assert_eq!((server.url.as_str(), server.shown.as_str()), (listens, "This computer"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod door;
 mod fits;
 mod local;
 mod models;
+mod recogniser;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -31,6 +32,8 @@ pub(crate) enum News {
     Check(String, HostCheck, Option<Measured>),
     /// The local Moshi, as it stands.
     Local(view::Local),
+    /// The recogniser on this computer, as it stands.
+    Recogniser(view::Local),
     /// The doctor, as it stands.
     Doctor(view::Doctor),
     /// The models that are here, without what is being downloaded.
@@ -68,6 +71,7 @@ pub(crate) struct Places {
     local: Arc<LocalMoshi>,
     /// What a start of the local Moshi holds: the model that nobody may delete.
     in_use: Arc<local::InUse>,
+    recogniser: recogniser::OnThisComputer,
     checks: HashMap<String, AbortOnDropHandle<()>>,
     doctor: Option<AbortOnDropHandle<()>>,
     /// What the doctor knows of this computer.
@@ -85,14 +89,16 @@ impl Places {
         let (tell, news) = mpsc::channel(NEWS);
         let local = Arc::new(LocalMoshi::new(local::surroundings(&options)));
         let in_use = Arc::default();
-        let follows = local::follow(&local, &options, Arc::clone(&in_use), tell.clone());
+        let follows = local::follow(&local, &options, Arc::clone(&in_use), News::Local, tell.clone());
         let shelf = Shelf::new(&options);
+        let recogniser = recogniser::OnThisComputer::new(&options, tell.clone());
         let places = Self {
             options: Arc::new(options),
             secrets,
             tell,
             local,
             in_use,
+            recogniser,
             checks: HashMap::new(),
             doctor: None,
             world: watch::channel(None).0,
@@ -143,6 +149,16 @@ impl Places {
     pub(crate) fn start_local(&self, settings: &Settings) {
         let calling = self.calling(settings);
         tokio::spawn(async move { calling.start_local().await });
+    }
+
+    /// Has a recogniser run on this computer exactly where these settings want one.
+    pub(crate) fn keep_recogniser(&mut self, settings: &Settings) {
+        self.recogniser.keep(settings, &self.shelf);
+    }
+
+    /// Starts the recogniser that is wanted and does not run, as its model may be here by now.
+    pub(crate) fn try_recogniser_again(&mut self, settings: &Settings) {
+        self.recogniser.again(settings, &self.shelf);
     }
 
     /// Ends the local Moshi.
@@ -236,6 +252,7 @@ impl Places {
         for running in std::mem::take(&mut self.downloads).into_values() {
             running.end().await;
         }
+        self.recogniser.stop().await;
         self.local.stop().await;
     }
 }

@@ -54,6 +54,8 @@ pub struct SettingsPatch {
     pub person: Option<String>,
     /// Who makes text of what the person says.
     pub ear: Option<EarChoice>,
+    /// The id of the model of a recogniser on this computer; empty leaves the choice to the program.
+    pub ear_model: Option<String>,
     /// Address of a server that recognises; empty: none is set up.
     pub ear_address: Option<String>,
     /// Whether sound may go there unencrypted, though it is not on this computer.
@@ -169,6 +171,7 @@ impl SettingsPatch {
             (self.model_address, &mut after.model_address),
             (self.model, &mut after.model),
             (self.person, &mut after.person),
+            (self.ear_model, &mut after.ear_model),
             (self.ear_address, &mut after.ear_address),
         ]);
         crate::brains::check(&after)?;
@@ -242,7 +245,7 @@ mod tests {
         let all = r#"{"welcomed":true,"useNextHost":false,"modelEndpoint":" http://mirror ","local":{"runtime":"docker","model":"m",
                       "python":"/p","backend":"b","image":"i","withApp":true},"handshakeLimitS":30,"persona":"p","voice":"NATM1.pt",
                       "inputDevice":"i","outputDevice":"o","theme":"dark","masAddress":" http://m ","modelAddress":"l",
-                      "model":"small","person":"Ada","ear":"server","earAddress":" wss://ears.example/asr ",
+                      "model":"small","person":"Ada","earModel":" r ","ear":"server","earAddress":" wss://ears.example/asr ",
                       "earPlain":true,"answerer":"brainInText","says":"atOnce"}"#;
         let expected = Settings {
             welcomed: true,
@@ -266,6 +269,7 @@ mod tests {
             model_address: "l".into(),
             model: "small".into(),
             person: "Ada".into(),
+            ear_model: "r".into(),
             ear: store::EarChoice::Server,
             ear_address: "wss://ears.example/asr".into(),
             ear_plain: true,

@@ -74,6 +74,8 @@ pub(crate) enum Change {
     HostMoved(String),
     /// The local Moshi, as it stands.
     Local(Local),
+    /// The recogniser on this computer.
+    Recogniser(Local),
     /// The doctor, as it stands.
     Doctor(Doctor),
     /// The models that are here, without what is being downloaded.
@@ -144,6 +146,7 @@ impl State {
             settings: view::Settings::of(&settings, false, false),
             hosts: Hosts::default(),
             local: Local::default(),
+            recogniser: Local::default(),
             doctor: Doctor::default(),
             models: Models::default(),
             voices: wire::VOICES.map(str::to_owned).to_vec(),
@@ -233,6 +236,7 @@ impl State {
                 self.show_hosts(&mut events);
             }
             Change::Local(local) => self.local(local, now_ms, &mut events),
+            Change::Recogniser(recogniser) => self.recogniser(recogniser, now_ms, &mut events),
             Change::Doctor(doctor) => {
                 self.snapshot.doctor.clone_from(&doctor);
                 events.push(UiEvent::Doctor { doctor });
@@ -491,7 +495,7 @@ impl State {
                 ms: self.network_ms(),
                 ..lights::moshi(&self.snapshot.call, self.chosen_host().is_none())
             },
-            lights::ear(&self.snapshot.ear, &self.snapshot.settings),
+            lights::ear(&self.snapshot.ear, &self.snapshot.recogniser, &self.snapshot.settings),
             self.bridge
                 .light(self.chosen_host().is_some_and(|host| matches!(host.place, HostPlace::Bridge { .. }))),
             self.mas.light(self.settings.mas_address.is_empty()),

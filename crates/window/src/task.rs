@@ -217,7 +217,7 @@ impl Task {
                 },
                 Some(event) = events.recv() => self.conversation(event).await,
                 Some(news) = news_of(&mut self.watch) => self.step(Change::Mas(news.into())),
-                Some(news) = beside.recv() => self.beside(news),
+                Some(news) = beside.recv() => self.beside(news).await,
                 Some(listed) = lists.recv() => self.step(Change::Devices(listed)),
                 news = next(&mut self.echo) => self.echo_news(news).await,
                 () = sleep_until(batch_at), if batch => {

@@ -54,6 +54,7 @@ impl view::Settings {
             model: settings.model,
             person: settings.person,
             ear: settings.ear.into(),
+            ear_model: settings.ear_model,
             ear_address: settings.ear_address,
             ear_plain: settings.ear_plain,
             ear_key,

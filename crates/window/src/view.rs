@@ -72,6 +72,8 @@ pub struct Settings {
     pub person: String,
     /// Who makes text of what the person says.
     pub ear: EarChoice,
+    /// The id of the model of a recogniser on this computer; empty leaves the choice to the program.
+    pub ear_model: String,
     /// Address of a server that recognises, as typed; empty: none is set up.
     pub ear_address: String,
     /// Whether sound may go there unencrypted, though it is not on this computer.
@@ -229,6 +231,8 @@ pub struct Snapshot {
     pub echo_test: EchoTest,
     /// Who hears what the person says.
     pub ear: Ear,
+    /// The recogniser on this computer.
+    pub recogniser: Local,
     /// Dictation into the text box.
     pub dictation: Dictation,
     /// When the last turns went from one hand to the next, each turn once.
@@ -285,6 +289,11 @@ pub enum UiEvent {
     Local {
         /// As it is now.
         local: Local,
+    },
+    /// The recogniser on this computer.
+    Recogniser {
+        /// As it is now.
+        recogniser: Local,
     },
     /// The doctor.
     Doctor {

@@ -15,7 +15,7 @@ use window::{
     SettingsPatch,
     view::{
         Answerer, BrainState, Delivery, EarChoice, EarPhase, HostDraft, HostPlace, LightId, LightState,
-        Phase, Snapshot, Speaker, TurnSource,
+        LocalPhase, Phase, Snapshot, Speaker, TurnSource,
     },
 };
 
@@ -177,5 +177,33 @@ async fn a_recogniser_that_wants_a_key_is_wrong_and_says_where_to_set_it() {
     let problem = snapshot.dictation.problem.unwrap();
     assert_eq!((problem.code.as_str(), snapshot.dictation.on), ("ear.key", false));
     assert_eq!(problem.actions, [window::view::Action::OpenHearingSettings]);
+    shown.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recogniser_on_this_computer_is_started_where_it_is_wanted_and_says_what_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shown = Shown::open(folder.path(), None).await;
+    let choose = |ear| SettingsPatch { ear: Some(ear), ..SettingsPatch::default() };
+    shown.window.change_settings(choose(EarChoice::ThisComputer)).await.unwrap();
+    let code = |snapshot: &Snapshot| snapshot.recogniser.problem.as_ref().map(|problem| problem.code.clone());
+    let lacks = shown.shows(|s| s.recogniser.phase == LocalPhase::Failed).await;
+    assert_eq!(code(&lacks).as_deref(), Some("ear.no_model"));
+    assert_eq!(light(&lacks, LightId::Ear), LightState::Wrong);
+    shown.window.start_dictation().await.unwrap();
+    let told = shown.shows(|s| s.dictation.problem.is_some()).await;
+    assert_eq!(
+        (told.dictation.on, told.dictation.problem.unwrap().code.as_str()),
+        (false, "ear.not_started")
+    );
+
+    // A recogniser has come; the program that would run it is not there in this test.
+    let tiny = folder.path().join("tiny");
+    engine::tiny::write_hearing(&tiny, engine::tiny::TinySettings::default()).unwrap();
+    shown.window.import_model(tiny.display().to_string()).await.unwrap();
+    let lacks = shown.shows(|s| code(s).is_some_and(|code| code != "ear.no_model")).await;
+    assert_eq!(code(&lacks).as_deref(), Some("runtime.no_myca"));
+    shown.window.change_settings(choose(EarChoice::Off)).await.unwrap();
+    shown.shows(|s| s.recogniser.phase == LocalPhase::Off).await;
     shown.close().await;
 }

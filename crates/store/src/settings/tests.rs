@@ -40,11 +40,13 @@ fn who_hears_and_who_answers_is_there_again_under_names_that_never_change() {
             Says::AtOnce,
             "at_once",
         ),
+        (EarChoice::ThisComputer, "this_computer", Answerer::Moshi, "moshi", Says::AtPause, "at_pause"),
         (EarChoice::Server, "server", Answerer::BrainInText, "brain_in_text", Says::AtPause, "at_pause"),
     ];
     for (ear, ear_name, answerer, answerer_name, says, says_name) in choices {
         let settings = Settings {
             ear,
+            ear_model: "stt-1b-en_fr-candle".into(),
             ear_address: "wss://ears.example/asr".into(),
             ear_plain: true,
             ear_key: true,

@@ -7,7 +7,7 @@ use conversation::{Behind, Door, EarServer, Finding, Found, Host, NoWay, Problem
 use hosts::{Kind, Obstacle, Opened, Ways};
 use net::Token;
 use runtimes::{LocalMoshi, State};
-use store::{HostPlace, HostProfile, Secrets, Settings};
+use store::{EarChoice, HostPlace, HostProfile, Secrets, Settings};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -89,7 +89,9 @@ impl Calling {
         // It looks at the disk.
         let chosen = tokio::task::spawn_blocking(move || {
             let model = shelf.best(&settings, known.as_ref());
-            local::chosen(&settings.local, &shelf, model)
+            let hears = settings.ear == EarChoice::Host;
+            let recogniser = if hears { shelf.best_recogniser(&settings) } else { None };
+            local::chosen(&settings.local, &shelf, model, recogniser)
         });
         let (chosen, held, what) = chosen.await.map_err(|_| broken())??;
         let token = hub_token(self.secrets.clone(), &self.settings).await?;

@@ -33,22 +33,22 @@ pub(super) struct InUse(Mutex<Held>);
 struct Held {
     /// What runs, in a few words.
     what: String,
-    model: Option<models::InUse>,
+    models: Vec<models::InUse>,
     /// Whether the run that it is held for has begun: one before may only be ending now.
     begun: bool,
 }
 
 impl InUse {
-    pub(super) fn set(&self, what: String, model: Option<models::InUse>) {
-        *self.lock() = Held { what, model, begun: false };
+    pub(super) fn set(&self, what: String, models: Vec<models::InUse>) {
+        *self.lock() = Held { what, models, begun: false };
     }
 
-    /// Lets go of the model when the run that it is held for is over. What runs, in a few words.
+    /// Lets go of the models when the run that they are held for is over. What runs, in a few words.
     fn follow(&self, state: &State) -> String {
         let mut held = self.lock();
         match state {
             State::Starting { .. } => held.begun = true,
-            State::Off | State::Failed { .. } if held.begun => held.model = None,
+            State::Off | State::Failed { .. } if held.begun => held.models.clear(),
             _ => {}
         }
         held.what.clone()
@@ -76,26 +76,33 @@ pub(super) fn chosen(
     setup: &LocalSetup,
     shelf: &Shelf,
     model: Option<models::Kept>,
-) -> Result<(Chosen, Option<models::InUse>, String), Problem> {
+    recogniser: Option<models::Kept>,
+) -> Result<(Chosen, Vec<models::InUse>, String), Problem> {
     let repo = |usual: &str| {
         let named = shelf.model(&setup.model).map(|model| model.repo.clone());
         named.unwrap_or_else(|| usual.to_owned())
     };
     let interpreter =
         || PathBuf::from(if setup.python.is_empty() { default_python() } else { setup.python.as_str() });
-    let mut held = None;
+    let mut held = Vec::new();
     let mut name = String::new();
     let mut weights = || -> Result<PathBuf, Problem> {
         let kept = model.as_ref().ok_or_else(|| no_model(&setup.model))?;
         let in_use = shelf.take(&kept.id)?;
         let weights = in_use.weights.clone();
         name = shelf.model(&kept.id).map_or_else(|| kept.id.clone(), |model| model.name.clone());
-        held = Some(in_use);
+        held.push(in_use);
         Ok(weights)
     };
     let (half, torch) = (false, Torch::default());
     let what = match setup.runtime {
-        LocalRuntime::MycaHost => What::MycaHost { model: weights()?, hear: None },
+        LocalRuntime::MycaHost => {
+            let model = weights()?;
+            let hears = recogniser.map(|kept| shelf.take(&kept.id)).transpose()?;
+            let hear = hears.as_ref().map(|in_use| in_use.folder.clone());
+            held.extend(hears);
+            What::MycaHost { model, hear }
+        }
         LocalRuntime::MoshiBackend => What::MoshiBackend {
             program: PathBuf::from(if setup.backend.is_empty() { "moshi-backend" } else { &setup.backend }),
             model: weights()?,
@@ -140,11 +147,12 @@ fn no_model(wanted: &str) -> Problem {
     Problem::new("local.no_model", what, "Download one, or use a host that has one.", actions)
 }
 
-/// Tells what the local Moshi does, for as long as it is there.
+/// Tells what the local Moshi, or the recogniser, does, for as long as it is there.
 pub(super) fn follow(
     local: &LocalMoshi,
     options: &PlaceOptions,
     in_use: Arc<InUse>,
+    news: fn(Local) -> News,
     tell: mpsc::Sender<News>,
 ) -> JoinHandle<()> {
     let mut status = local.status();
@@ -155,7 +163,7 @@ pub(super) fn follow(
             let what = in_use.follow(&now.state);
             let log_file = now.kind.map(|kind| here.log(kind).display().to_string());
             let shown = Local { log_file, ..view(&now, what) };
-            if tell.send(News::Local(shown)).await.is_err() || status.changed().await.is_err() {
+            if tell.send(news(shown)).await.is_err() || status.changed().await.is_err() {
                 return;
             }
         }
@@ -257,7 +265,7 @@ mod tests {
         let id = shelf.import(&model).unwrap().0.id;
         let is_held = || matches!(shelf.delete(&catalogue, &id), Err(models::ShelfError::InUse(_)));
         let in_use = InUse::default();
-        in_use.set("tiny".into(), Some(shelf.take(&catalogue, &id).unwrap()));
+        in_use.set("tiny".into(), vec![shelf.take(&catalogue, &id).unwrap()]);
         in_use.follow(&State::Off);
         assert!(is_held(), "that was the end of another run");
         let since = Instant::now();

@@ -51,6 +51,25 @@ impl Shelf {
         })
     }
 
+    /// The recogniser that is set, or the smallest of those that are here.
+    pub(super) fn best_recogniser(&self, settings: &Settings) -> Option<Kept> {
+        let wanted = &settings.ear_model;
+        let mut here = self.list().into_iter().filter(|kept| kept.state == State::Whole);
+        if !wanted.is_empty() {
+            return here.find(|kept| kept.id == *wanted);
+        }
+        here.filter(|kept| self.recognises(kept)).min_by_key(|kept| kept.bytes)
+    }
+
+    fn recognises(&self, kept: &Kept) -> bool {
+        match self.model(&kept.id) {
+            Some(model) => model.purpose == Purpose::Recognition,
+            None => {
+                models::examine(&kept.folder).is_ok_and(|examined| examined.kind == models::Kind::Recogniser)
+            }
+        }
+    }
+
     /// Holds a model so that nobody deletes it.
     pub(super) fn take(&self, id: &str) -> Result<models::InUse, Problem> {
         let catalogue = self.catalogue.as_ref().ok_or_else(none)?;

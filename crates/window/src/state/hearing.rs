@@ -1,7 +1,7 @@
 //! Who hears the person, dictation, and when turns went from one hand to the next, as they are shown.
 
 use super::{EchoTestState, Line, LogLevel, LogSource, State};
-use crate::view::{Dictation, Ear, EarPhase, Turn, TurnTimes, UiEvent};
+use crate::view::{Dictation, Ear, EarPhase, Local, LocalPhase, Turn, TurnTimes, UiEvent};
 
 /// Turns whose times are kept in sight.
 const MOST_TIMES: usize = 1_000;
@@ -30,6 +30,26 @@ impl State {
             self.snapshot.ear.clone_from(&ear);
             events.push(UiEvent::Ear { ear });
         }
+    }
+
+    pub(super) fn recogniser(&mut self, recogniser: Local, now_ms: i64, events: &mut Vec<UiEvent>) {
+        if recogniser.phase != self.snapshot.recogniser.phase {
+            let (what, level) = match recogniser.phase {
+                LocalPhase::Off => ("The recogniser does not run on this computer.", LogLevel::Info),
+                LocalPhase::Starting => ("The recogniser is being started on this computer.", LogLevel::Info),
+                LocalPhase::Ready => ("The recogniser listens on this computer.", LogLevel::Info),
+                LocalPhase::Stopping => ("The recogniser is being stopped on this computer.", LogLevel::Info),
+                LocalPhase::Waiting => (
+                    "The recogniser ended by itself on this computer and is started again.",
+                    LogLevel::Warning,
+                ),
+                LocalPhase::Failed => ("The recogniser cannot run on this computer.", LogLevel::Error),
+            };
+            let why = recogniser.problem.as_ref().map(|problem| problem.what.as_str());
+            self.log(Line::new(LogSource::Ear, what).level(level).said(why), now_ms, events);
+        }
+        self.snapshot.recogniser.clone_from(&recogniser);
+        events.push(UiEvent::Recogniser { recogniser });
     }
 
     pub(super) fn dictation(&mut self, dictation: Dictation, now_ms: i64, events: &mut Vec<UiEvent>) {

@@ -6,7 +6,7 @@ use conversation::Problem;
 use super::{Call, Ear, Light, LightId, LightState, Phase, hearing::has_no_ear};
 use crate::{
     hearing,
-    view::{BrainPanel, BrainState, EarChoice, EarPhase, MemoryCounts, Settings},
+    view::{BrainPanel, BrainState, EarChoice, EarPhase, Local, LocalPhase, MemoryCounts, Settings},
 };
 
 /// The light of a microphone or loudspeaker. `open`: whether sound is meant to be open; `nothing`: why there is nothing
@@ -62,7 +62,17 @@ pub(super) fn moshi(call: &Call, no_address: bool) -> Light {
 }
 
 /// The light of who hears the person.
-pub(super) fn ear(ear: &Ear, settings: &Settings) -> Light {
+pub(super) fn ear(ear: &Ear, recogniser: &Local, settings: &Settings) -> Light {
+    if settings.ear == EarChoice::ThisComputer && ear.phase == EarPhase::Off {
+        let (state, what) = match recogniser.phase {
+            LocalPhase::Ready => (LightState::Off, "Closed until you talk."),
+            LocalPhase::Starting | LocalPhase::Waiting => (LightState::Waiting, "Is being started"),
+            LocalPhase::Off | LocalPhase::Stopping => (LightState::Off, "Does not run."),
+            LocalPhase::Failed => (LightState::Wrong, "Cannot run on this computer"),
+        };
+        let problem = recogniser.problem.clone();
+        return Light { id: LightId::Ear, state, what: what.to_owned(), since_ms: 0, ms: None, problem };
+    }
     let none = settings.ear == EarChoice::Server && settings.ear_address.is_empty();
     let why = ear.problem.clone();
     let (state, what, problem) = match ear.phase {

@@ -117,6 +117,7 @@ fn step(state: &mut State, change: Change, now_ms: i64) -> Vec<UiEvent> {
             UiEvent::Settings { settings } => followed.settings = settings,
             UiEvent::Hosts { hosts } => followed.hosts = hosts,
             UiEvent::Local { local } => followed.local = local,
+            UiEvent::Recogniser { recogniser } => followed.recogniser = recogniser,
             UiEvent::Doctor { doctor } => followed.doctor = doctor,
             UiEvent::Models { models } => followed.models = models,
             UiEvent::Signal { .. } => {}

@@ -53,7 +53,10 @@ impl Ears {
 impl Task {
     /// Has the conversation conducted as the settings say.
     pub(super) async fn conduct(&mut self) {
-        let conduct = hearing::conduct(self.state.settings(), &self.ears.key);
+        let settings = self.state.settings();
+        self.places.keep_recogniser(settings);
+        let local = self.state.snapshot().recogniser.address.as_deref();
+        let conduct = hearing::conduct(settings, &self.ears.key, local);
         if conduct != self.ears.conduct {
             self.ears.conduct = conduct.clone();
             self.ask_conversation(Command::Conduct(Box::new(conduct))).await;
@@ -105,6 +108,11 @@ impl Task {
         let settings = self.state.settings();
         match settings.ear {
             EarChoice::Off => self.dictate(Err(hearing::nobody())).await,
+            EarChoice::ThisComputer => {
+                let local = self.state.snapshot().recogniser.address.as_deref();
+                let server = hearing::on_this_computer(local);
+                self.dictate(server).await;
+            }
             EarChoice::Server => {
                 let server = hearing::server(settings, &self.ears.key);
                 self.dictate(server).await;

@@ -27,7 +27,7 @@ impl Task {
     }
 
     /// Something that goes on beside this task tells how it goes.
-    pub(super) fn beside(&mut self, news: News) {
+    pub(super) async fn beside(&mut self, news: News) {
         match news {
             News::Check(id, check, kept) => {
                 if let Some(kept) = kept {
@@ -39,6 +39,10 @@ impl Task {
                 self.step(Change::HostCheck(id, check));
             }
             News::Local(local) => self.step(Change::Local(local)),
+            News::Recogniser(recogniser) => {
+                self.step(Change::Recogniser(recogniser));
+                self.conduct().await;
+            }
             News::Doctor(doctor) => {
                 self.waiting.tell_diagnosed(&doctor);
                 let is_over = matches!(doctor.phase, DoctorPhase::Done | DoctorPhase::Failed);
@@ -48,7 +52,11 @@ impl Task {
                     self.places.refresh_models(self.state.settings());
                 }
             }
-            News::Models(models) => self.step(Change::Models(models)),
+            News::Models(models) => {
+                self.step(Change::Models(models));
+                // One that was missing may be here now.
+                self.places.try_recogniser_again(&self.state.settings().clone());
+            }
             News::Download(id, state, download) => self.step(Change::Download(id, state, download)),
             News::DownloadOver(id, problem) => {
                 self.step(Change::DownloadOver(id, problem));

@@ -7,6 +7,7 @@ impl From<store::EarChoice> for view::EarChoice {
         match choice {
             store::EarChoice::Off => Self::Off,
             store::EarChoice::Host => Self::Host,
+            store::EarChoice::ThisComputer => Self::ThisComputer,
             store::EarChoice::Server => Self::Server,
         }
     }
@@ -17,6 +18,7 @@ impl From<view::EarChoice> for store::EarChoice {
         match choice {
             view::EarChoice::Off => Self::Off,
             view::EarChoice::Host => Self::Host,
+            view::EarChoice::ThisComputer => Self::ThisComputer,
             view::EarChoice::Server => Self::Server,
         }
     }

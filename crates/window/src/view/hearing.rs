@@ -13,6 +13,8 @@ pub enum EarChoice {
     Off,
     /// The host that is called, if it has a recogniser.
     Host,
+    /// A recogniser that the app starts on this computer.
+    ThisComputer,
     /// A server that recognises.
     Server,
 }

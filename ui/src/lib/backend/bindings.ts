@@ -163,7 +163,7 @@ export type HostFrames = {
 };
 
 /** Who makes text of what the person says. */
-export type EarChoice = "off" | "host" | "server";
+export type EarChoice = "off" | "host" | "thisComputer" | "server";
 
 /** Who answers what the person says. What is typed is answered by the brain in any case. */
 export type Answerer = "moshi" | "brainThroughMoshi" | "brainInText";
@@ -572,6 +572,8 @@ export type Settings = {
   person: string,
   /** Who makes text of what the person says. */
   ear: EarChoice,
+  /** The id of the model of a recogniser on this computer; empty leaves the choice to the program. */
+  earModel: string,
   /** Address of a server that recognises, as typed; empty: none is set up. */
   earAddress: string,
   /** Whether sound may go there unencrypted, though it is not on this computer. */
@@ -633,6 +635,8 @@ export type SettingsPatch = {
   person?: string | null,
   /** Who makes text of what the person says. */
   ear?: EarChoice | null,
+  /** The id of the model of a recogniser on this computer; empty leaves the choice to the program. */
+  earModel?: string | null,
   /** Address of a server that recognises; empty: none is set up. */
   earAddress?: string | null,
   /** Whether sound may go there unencrypted, though it is not on this computer. */
@@ -992,6 +996,8 @@ export type Snapshot = {
   echoTest: EchoTest,
   /** Who hears what the person says. */
   ear: Ear,
+  /** The recogniser on this computer. */
+  recogniser: Local,
   /** Dictation into the text box. */
   dictation: Dictation,
   /** When the last turns went from one hand to the next, each turn once. */
@@ -1029,6 +1035,9 @@ export type UiEvent = { "type": "call",
 } | { "type": "local",
   /** As it is now. */
   local: Local,
+} | { "type": "recogniser",
+  /** As it is now. */
+  recogniser: Local,
 } | { "type": "doctor",
   /** As it is now. */
   doctor: Doctor,
