@@ -156,8 +156,11 @@ impl Recogniser {
 
     /// An encoder for its codes that the model beside it can use as well, the first of the codes being that model's; none
     /// where their codecs differ. It is at the start of time.
-    pub(crate) fn shared_encoder(&self) -> Option<Encoder> {
-        self.shares_codec.then(|| self.encoder.another())
+    ///
+    /// # Errors
+    /// [`Error`] where it can not be built.
+    pub(crate) fn shared_encoder(&self) -> Result<Option<Encoder>, Error> {
+        self.shares_codec.then(|| self.encoder.another()).transpose()
     }
 
     /// Forgets what it heard.
