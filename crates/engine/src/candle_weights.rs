@@ -36,6 +36,11 @@ impl SharedWeights {
         Self(Arc::new(Inner { tensors, made: Mutex::default(), first_error: Mutex::new(None) }))
     }
 
+    /// The tensors as they are.
+    pub(crate) fn tensors(&self) -> &dyn Tensors {
+        &*self.0.tensors
+    }
+
     /// Builds a network.
     pub(crate) fn build<T>(
         &self,

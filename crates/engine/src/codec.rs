@@ -1,25 +1,20 @@
 //! The Mimi codec: 80 ms of sound into a few codes, and back.
 
+mod encoder;
+
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use moshi::StreamTensor;
 use moshi::mimi::{Config, Mimi};
 
+pub use self::encoder::Encoder;
 use crate::candle_weights::SharedWeights;
 use crate::tensors::FileTensors;
 use crate::{Error, LmConfig, mimi_config};
 
 /// Samples in one frame: 80 ms at 24 kHz.
 pub const FRAME: usize = wire::MODEL_FRAME;
-
-/// Sound into codes.
-#[derive(Debug)]
-pub struct Encoder {
-    mimi: Mimi,
-    /// What it was built of.
-    weights: SharedWeights,
-}
 
 /// Codes into sound.
 #[derive(Debug)]
@@ -96,76 +91,9 @@ fn shape(config: Option<&Path>, codebooks: usize) -> Result<Config, Error> {
 
 fn load(weights: &Path, config: Config) -> Result<(Encoder, Decoder), Error> {
     let weights = SharedWeights::new(Box::new(FileTensors::of_codec(weights)?));
+    let encoder = Encoder::new(&weights, config.clone())?;
     let mimi = weights.build(|tensors| Mimi::new(config, tensors))?;
-    // A copy shares the weights and has a state of its own.
-    Ok((Encoder { mimi: mimi.clone(), weights }, Decoder { mimi }))
-}
-
-impl Encoder {
-    /// Another encoder of the same codec at the start of time, of which so many codebooks are used. The weights are the
-    /// same memory. Fewer codebooks are the first of more.
-    ///
-    /// # Errors
-    /// [`Error`] where the codec does not have as many.
-    pub fn with_codebooks(&self, codebooks: usize) -> Result<Self, Error> {
-        let config = Config { quantizer_n_q: codebooks, ..self.mimi.config().clone() };
-        let mimi = self.weights.build(|tensors| Mimi::new(config, tensors))?;
-        Ok(Self { mimi, weights: self.weights.clone() })
-    }
-
-    /// Another encoder like this one, at the start of time.
-    #[must_use]
-    pub fn another(&self) -> Self {
-        let mut another = Self { mimi: self.mimi.clone(), weights: self.weights.clone() };
-        another.reset();
-        another
-    }
-
-    /// Codebooks of which a frame has a code.
-    #[must_use]
-    pub fn codebooks(&self) -> usize {
-        self.mimi.config().quantizer_n_q
-    }
-
-    /// Entries of each codebook.
-    #[must_use]
-    pub fn codebook_size(&self) -> usize {
-        self.mimi.config().quantizer_bins
-    }
-
-    /// Codes of the next frame, one for each codebook.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for anything but [`FRAME`] samples.
-    pub fn encode(&mut self, pcm: &[f32]) -> Result<Vec<u32>, Error> {
-        if pcm.len() != FRAME {
-            return Err(Error::Input { what: format!("a frame of {} samples", pcm.len()) });
-        }
-        let pcm = Tensor::from_slice(pcm, (1, 1, FRAME), &Device::Cpu)?;
-        let codes = self.mimi.encode_step(&pcm.into(), &().into())?;
-        let codes = codes.as_option().ok_or(Error::Stopped { stage: "encoder" })?;
-        Ok(codes.flatten_all()?.to_vec1()?)
-    }
-
-    /// What stands before the codes, a row for each frame, of as many frames as its transformer sees at once: later ones
-    /// can not be had as they are in a conversation. It is at the start of time before and after.
-    pub(crate) fn latents(&mut self, pcm: &[f32]) -> Result<Vec<Vec<f32>>, Error> {
-        let config = self.mimi.config();
-        let positions = FRAME / config.seanet.ratios.iter().product::<usize>().max(1);
-        let frames = (pcm.len() / FRAME).min(config.transformer.context / positions.max(1));
-        let Some(pcm) = pcm.get(..frames * FRAME).filter(|pcm| !pcm.is_empty()) else {
-            return Ok(Vec::new());
-        };
-        let pcm = Tensor::from_slice(pcm, (1, 1, pcm.len()), &Device::Cpu)?;
-        let latents = self.mimi.encode_pre_quantize(&pcm);
-        self.reset();
-        Ok(latents?.squeeze(0)?.transpose(0, 1)?.to_vec2()?)
-    }
-
-    /// Goes back to the start of time.
-    pub fn reset(&mut self) {
-        self.mimi.reset_state();
-    }
+    Ok((encoder, Decoder { mimi }))
 }
 
 impl Decoder {

@@ -108,15 +108,22 @@ pub(crate) fn name_of(folder: &Path) -> String {
 /// # Errors
 /// [`Error`] for what keeps it from being loaded, as far as it can be told without reading all of it.
 pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
-    let Described { config, files, .. } = Described::of_talk(path)?;
-    let (of_lm, of_mimi) = (weights::File::open(&files.moshi)?, weights::File::open(&files.mimi)?);
-    let length = std::fs::metadata(of_lm.path()).map(|file| file.len());
-    let length = length.map_err(|source| Error::File { path: of_lm.path().into(), source })?;
-    let of_lm = length.saturating_add(options.cache_bytes(&config));
-    // The numbers of the codec are widened.
-    let memory_bytes = of_lm.saturating_add(of_mimi.numbers().saturating_mul(4));
-    Tokenizer::load(&files.tokenizer)?;
-    Ok(Outline { full_size: config.is_full_size(), memory_bytes })
+    Described::of_talk(path)?.outline(options)
+}
+
+impl Described<'_> {
+    /// What it takes, by the heads of its files.
+    pub(crate) fn outline(&self, options: CpuOptions) -> Result<Outline, Error> {
+        let Self { config, files, .. } = self;
+        let (of_lm, of_mimi) = (weights::File::open(&files.moshi)?, weights::File::open(&files.mimi)?);
+        let length = std::fs::metadata(of_lm.path()).map(|file| file.len());
+        let length = length.map_err(|source| Error::File { path: of_lm.path().into(), source })?;
+        let of_lm = length.saturating_add(options.cache_bytes(config));
+        // The numbers of the codec are widened.
+        let memory_bytes = of_lm.saturating_add(of_mimi.numbers().saturating_mul(4));
+        Tokenizer::load(&files.tokenizer)?;
+        Ok(Outline { full_size: config.is_full_size(), memory_bytes })
+    }
 }
 
 /// Whether weights have this tensor.

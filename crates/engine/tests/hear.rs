@@ -205,7 +205,7 @@ fn tiny(settings: TinySettings) -> TempDir {
 
 #[test]
 fn the_tiny_recogniser_says_words_where_there_is_sound_and_sees_pauses() {
-    for seed in 0..4 {
+    for seed in 0..6 {
         let quantized = seed % 2 == 1;
         let folder = tiny(TinySettings { seed, quantized });
         let path = if quantized { folder.path().join("model.q8.gguf") } else { folder.path().into() };
@@ -264,9 +264,9 @@ fn a_recogniser_that_is_behind_loses_the_oldest_sound_and_no_time() {
     }
     assert_eq!((listener.timing().dropped, listener.timing().backlog), (99, 0));
     let words: Vec<i64> = steps(&told).iter().filter(|(text, _)| text != ".").map(|(_, at)| *at).collect();
-    assert!(words.len() >= 8 && words.iter().all(|at| (99..125).contains(at)), "{words:?}");
+    assert!(words.len() >= 8 && words.iter().all(|at| (99..150).contains(at)), "{words:?}");
     // Numbers that are left out are lost as well.
     listener.hear(1_000, &silence);
-    assert!(matches!(next(), Heard::Frame { lost: 875, .. }));
+    assert!(matches!(next(), Heard::Frame { lost: 850, .. }));
     assert!(listener.stop().is_some());
 }

@@ -92,8 +92,10 @@ async fn talk(port: u16, query: &str, pcm: &[f32]) -> Told {
             told.take(client.frame().await);
         }
     }
-    // What is told each second, at least once.
-    while told.timings == 0 {
+    // What is told each second, at least once, and the end of what was said: the recogniser may be behind.
+    let hears = told.about.can(capability::HEARS) && !told.heard.is_empty();
+    let ended = |told: &Told| told.heard.iter().any(|heard| heard.state == UtteranceState::Final);
+    while told.timings == 0 || (hears && !ended(&told)) {
         told.take(client.frame().await);
     }
     client.close().await;

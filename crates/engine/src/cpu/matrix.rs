@@ -4,7 +4,7 @@ use weights::{Format, Tensor};
 
 use super::pool::Pool;
 use super::rounded::Rounded;
-use super::simd::{COLUMNS, Kernels};
+use super::simd::{self, COLUMNS, Kernels};
 use crate::Error;
 use crate::tensors::Tensors;
 
@@ -28,6 +28,14 @@ pub(crate) struct Workbench {
 }
 
 impl Workbench {
+    /// One that works on the thread that uses it, as exactly as it can.
+    ///
+    /// # Errors
+    /// As [`Pool::new`].
+    pub(crate) fn single() -> Result<Self, Error> {
+        Ok(Self::new(Pool::new(1)?, simd::best(), true))
+    }
+
     pub(crate) fn new(pool: Pool, kernels: &'static Kernels, exact: bool) -> Self {
         Self { pool, kernels, exact, rounded: Rounded::default(), transposed: Vec::new() }
     }

@@ -20,6 +20,12 @@ pub(crate) mod kernels {
     pub(crate) use super::simd::all;
 }
 
+/// What other networks are built of.
+pub(crate) mod layers {
+    pub(crate) use super::matrix::Workbench;
+    pub(crate) use super::transformer::{Place, Scratch, Transformer};
+}
+
 use std::path::Path;
 
 pub use self::cache::CacheFormat;

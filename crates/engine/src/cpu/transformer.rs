@@ -45,6 +45,8 @@ pub(crate) struct Place {
     pub(crate) position: u64,
     /// Steps that each step sees, itself among them.
     window: usize,
+    /// Whether the first of several steps at once see as many fewer as come behind them.
+    overwrites: bool,
 }
 
 /// Steps that are taken at once: what each sees, and how its vectors are turned.
@@ -73,7 +75,13 @@ impl Place {
         // What the first of several steps sees must still be there when the last has been put.
         let capacity = window + at_once - 1;
         let caches = of.layers.iter().map(|_| Cache::new(format, heads, width, capacity)).collect();
-        Self { caches, position: 0, window }
+        Self { caches, position: 0, window, overwrites: false }
+    }
+
+    /// As [`new`](Self::new), as Kyutai's code does it that keeps as many steps as are seen: those that are taken at once
+    /// are kept before any of them sees anything, and the oldest are gone then. Everything is kept in 32 bits.
+    pub(crate) fn of_ring(of: &Transformer, window: usize, at_once: usize) -> Self {
+        Self { overwrites: true, ..Self::new(of, CacheFormat::F32, window, at_once.max(1)) }
     }
 
     /// Goes to a place in time where it would see noise.
@@ -116,9 +124,13 @@ impl Transformer {
         x: &mut [f32],
     ) {
         let dim = self.dim;
-        let Place { caches, position, window } = place;
-        let views: Vec<_> =
-            (*position..).take(x.len() / dim).map(|position| View { position, window: *window }).collect();
+        let Place { caches, position, window, overwrites } = place;
+        let count = x.len() / dim;
+        let view = |(i, position): (usize, u64)| {
+            let gone = if *overwrites { count - 1 - i } else { 0 };
+            View { position, window: window.saturating_sub(gone).max(1) }
+        };
+        let views: Vec<_> = (0..count).zip(*position..).map(view).collect();
         if let Some(max_period) = self.sines {
             for (x, view) in x.chunks_exact_mut(dim).zip(&views) {
                 norm::add_sines(view.position, max_period, x);

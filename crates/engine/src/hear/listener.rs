@@ -54,8 +54,9 @@ enum Sound {
 pub(crate) struct Feed(Arc<Shared>);
 
 impl Listener {
-    /// Frames that may wait: two seconds. Whoever has no more than that on their way loses none.
-    pub const WAITING: usize = 25;
+    /// Frames that may wait: four seconds, as words that come late are worth more than words that are lost. Whoever has no
+    /// more than that on their way loses none.
+    pub const WAITING: usize = 50;
 
     /// Starts listening from the start of time. `output` is called on the thread for each frame; when it returns `false`,
     /// the listener ends. It may wait for room, but whoever ends the listener must be able to end that wait.

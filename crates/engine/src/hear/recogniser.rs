@@ -11,8 +11,8 @@ use super::words::WordFormer;
 use crate::codec::FRAME;
 use crate::model::{CodecFiles, Described, name_of};
 use crate::{
-    Backend, Cpu, CpuOptions, Encoder, Error, Input, LmConfig, Model, RecogniserConfig, Request, Sampling,
-    Tokenizer, codec,
+    Backend, Cpu, CpuOptions, Encoder, Error, Input, LmConfig, Model, Outline, RecogniserConfig, Request,
+    Sampling, Tokenizer, codec,
 };
 
 /// Bytes of two files that are compared at once.
@@ -66,6 +66,14 @@ impl Recogniser {
     /// As for [`load`](Self::load).
     pub fn load_beside(path: &Path, options: CpuOptions, model: &Model) -> Result<Self, Error> {
         Self::load_with(path, options, Some(model))
+    }
+
+    /// Looks at what [`load`](Self::load) would load: its description, and the heads of its files.
+    ///
+    /// # Errors
+    /// [`Error`] for what keeps it from being loaded, as far as it can be told without reading all of it.
+    pub fn outline(path: &Path, options: CpuOptions) -> Result<Outline, Error> {
+        Described::of_recogniser(path)?.0.outline(options)
     }
 
     fn load_with(path: &Path, options: CpuOptions, beside: Option<&Model>) -> Result<Self, Error> {
@@ -148,8 +156,11 @@ impl Recogniser {
 
     /// An encoder for its codes that the model beside it can use as well, the first of the codes being that model's; none
     /// where their codecs differ. It is at the start of time.
-    pub(crate) fn shared_encoder(&self) -> Option<Encoder> {
-        self.shares_codec.then(|| self.encoder.another())
+    ///
+    /// # Errors
+    /// [`Error`] where it can not be built.
+    pub(crate) fn shared_encoder(&self) -> Result<Option<Encoder>, Error> {
+        self.shares_codec.then(|| self.encoder.another()).transpose()
     }
 
     /// Forgets what it heard.

@@ -27,7 +27,14 @@ impl Listening {
             tracing::info!("the recogniser is taken: this caller is not told their words");
             return None;
         };
-        let encoder = recogniser.shared_encoder();
+        let encoder = match recogniser.shared_encoder() {
+            Ok(encoder) => encoder,
+            Err(error) => {
+                tracing::error!(%error, code = error.code(), "nobody listens to this caller");
+                loan.give_back(Some(recogniser));
+                return None;
+            }
+        };
         let mut utterances = Utterances::new(f64::from(ears.delay()) * HEARING_STEP);
         // When all that the conversation says is over, so is the conversation.
         let events = events.downgrade();

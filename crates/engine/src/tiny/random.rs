@@ -22,7 +22,7 @@ const CONSTANT: f32 = 4.0;
 const WORD_SPREAD: f32 = 0.55;
 
 /// What the output makes of the constant component for padding, so that about half of all steps say nothing.
-const PADDING_LOGIT: f32 = 5.6;
+const PADDING_LOGIT: f32 = 5.2;
 
 /// The same for tokens that are never said.
 const NEVER: f32 = -20.0;
@@ -127,7 +127,7 @@ impl Inner {
             vec![0.0; count]
         } else if ends(".scale") {
             // What was heard long ago must not decide about the codes of silence.
-            vec![if name.starts_with("encoder_transformer") { 0.01 } else { 0.3 }; count]
+            vec![if name.starts_with("encoder_transformer") { 0.001 } else { 0.3 }; count]
         } else if ends("embedding_sum") {
             spread(0.5)
         } else if name == "text_linear.weight" {

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use engine::hear::Recogniser;
 use engine::{CpuOptions, Outline};
-use models::{Examined, Format, Runtime};
+use models::{Examined, Format, Kind, Runtime};
 use serde_json::{Value, json};
 
 use super::words::{kind, runs_with, size, weights};
@@ -60,6 +61,8 @@ pub(super) fn import(args: &ImportArgs) -> Result<(), String> {
 /// Whether `myca host` can load a model, as far as it can be told without loading it.
 enum OnHost {
     Loads(Outline),
+    /// As what hears, beside one that talks or alone.
+    Hears(Outline),
     /// The engine says what is wrong.
     Refused(engine::Error),
     /// It is nothing for it.
@@ -68,6 +71,12 @@ enum OnHost {
 
 impl OnHost {
     fn of(examined: &Examined) -> Self {
+        if examined.kind == Kind::Recogniser {
+            return match Recogniser::outline(&examined.weights_file, CpuOptions::default()) {
+                Ok(outline) => Self::Hears(outline),
+                Err(error) => Self::Refused(error),
+            };
+        }
         if !examined.runtimes.contains(&Runtime::MycaHost) {
             return Self::No;
         }
@@ -83,6 +92,7 @@ impl OnHost {
                 let Outline { full_size, memory_bytes } = outline;
                 json!({ "loads": true, "fullSize": full_size, "memory": memory_bytes })
             }
+            Self::Hears(outline) => json!({ "loads": true, "hears": true, "memory": outline.memory_bytes }),
             Self::Refused(error) => {
                 json!({ "loads": false, "code": error.code(), "why": error.to_string() })
             }
@@ -99,6 +109,10 @@ impl OnHost {
                     size(outline.memory_bytes)
                 )
             }
+            Self::Hears(outline) => format!(
+                "myca host --hear can load it, and takes {} of memory for it.",
+                size(outline.memory_bytes)
+            ),
             Self::Refused(error) => format!("myca host cannot load it. {}", line(&error.to_string())),
             Self::No => format!("myca host cannot load it. {}.", runs_with(&examined.runtimes)),
         }
