@@ -29,7 +29,7 @@ describe("a turn", () => {
       "moshi spoken",
     ]);
     expect(await turns.nth(0).innerText()).toMatch(/^You\n[\s\S]*heard\s*\d\d:\d\d$/);
-    expect(await turns.nth(1).innerText()).toMatch(/^Moshi\n[\s\S]*spoken\s*\d\d:\d\d$/);
+    expect(await turns.nth(1).innerText()).toMatch(/^Moshi\n[\s\S]*own words\s*\d\d:\d\d$/);
     expect(await turns.nth(5).innerText()).toMatch(/^Brain\n/);
     const colours = await Promise.all(
       [0, 1, 5].map((index) => turns.nth(index).locator(".who").evaluate((name) => getComputedStyle(name).color)),

@@ -19,7 +19,7 @@ describe("shortcuts", () => {
     const help = page.getByTestId("help");
     await help.waitFor();
     await picture(page, "help-light");
-    expect(await help.locator("dd").count()).toBe(10);
+    expect(await help.locator("dd").count()).toBe(11);
     await page.keyboard.press("m");
     await page.keyboard.press("Escape");
     await expect.poll(() => help.isVisible()).toBe(false);
@@ -106,6 +106,7 @@ describe("by Tab alone", () => {
       "light-microphone",
       "light-speaker",
       "light-moshi",
+      "light-ear",
       "light-bridge",
       "light-mas",
       "light-brain",
@@ -118,6 +119,7 @@ describe("by Tab alone", () => {
       "palette-open",
       "help-open",
       "turns",
+      "who-answers",
       "Cancel",
       "Use another host",
       "latency-more",
@@ -160,6 +162,9 @@ describe("by Tab alone", () => {
       "input-device",
       "output-device",
       "echo-test",
+      "ear-host",
+      "answerer-brainThroughMoshi",
+      "says-atPause",
       "voice",
       "persona",
       "theme-system",

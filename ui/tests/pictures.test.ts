@@ -8,6 +8,7 @@ const { open } = windows();
 const SCENES: SceneName[] = [
   "idle", "firstStart", "connecting", "warmingUp", "busy", "live", "liveMuted", "liveSpeaking", "reconnecting", "typingOnly", "failed",
   "notices", "hostile", "long", "noDevices",
+  "hearing", "heardAnswered", "earFailed", "earOff", "dictation",
   "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
 ];
 
@@ -121,3 +122,26 @@ test.each(["light", "dark"] as const)("a busy host, its reason and the settings 
     await page.getByTestId("settings-close").click();
   }
 }, 60_000);
+
+test.each(["light", "dark"] as const)("who hears, who answers, and dictation in every size, %s", async (theme) => {
+  const page = await open("idle", { theme, atNoon: true });
+  for (const [name, size] of Object.entries(SIZES)) {
+    await page.setViewportSize(size);
+    for (const scene of ["hearing", "heardAnswered", "earFailed", "earOff", "dictation"] as const) {
+      await page.evaluate((name) => script.show(name), scene);
+      if (scene === "heardAnswered") await page.getByTestId("times-show").last().click();
+      await page.waitForTimeout(300);
+      await picture(page, `${scene}-${name}-${theme}`);
+    }
+    await page.evaluate(() => script.show("hearing"));
+    await page.getByTestId("light-ear").click({ force: true, timeout: 2000 }).catch(() => {});
+    await picture(page, `ear-reason-${name}-${theme}`);
+    await page.getByTestId("light-ear").click({ force: true, timeout: 2000 }).catch(() => {});
+    await page.evaluate(() => script.show("hearingSettings"));
+    await page.getByTestId("settings-open").click();
+    await page.getByTestId("to-hearing").click({ timeout: 2000 }).catch(() => {});
+    await page.waitForTimeout(100);
+    await picture(page, `hearing-settings-${name}-${theme}`);
+    await page.getByTestId("settings-close").click();
+  }
+}, 120_000);

@@ -9,7 +9,7 @@ test("each light in each state has a shape, a word and a time of its own", async
   const page = await open("idle");
   for (const state of Object.keys(WORDS) as (keyof typeof WORDS)[]) {
     await page.evaluate((all) => script.send({ type: "lights", lights: script.scenes.lights(all, all, all, all) }), state);
-    for (const id of ["microphone", "speaker", "moshi", "bridge", "mas", "brain", "memory"] as const) {
+    for (const id of ["microphone", "speaker", "moshi", "ear", "bridge", "mas", "brain", "memory"] as const) {
       const light = page.getByTestId(`light-${id}`);
       await expect.poll(() => light.getAttribute("data-state")).toBe(state);
       const text = await light.innerText();

@@ -258,7 +258,9 @@ impl State {
     fn conversation(&mut self, event: Event, now_ms: i64, events: &mut Vec<UiEvent>) {
         match event {
             Event::Conversation { id, turns } => {
-                let turns: Vec<Turn> = turns.into_iter().map(|turn| translate::turn(turn, true)).collect();
+                let mut turns: Vec<Turn> =
+                    turns.into_iter().map(|turn| translate::turn(turn, true)).collect();
+                turns.sort_by_key(|turn| turn.at_ms);
                 let other = !self.snapshot.conversation_id.is_empty();
                 self.snapshot.conversation_id.clone_from(&id);
                 self.snapshot.turns.clone_from(&turns);
@@ -423,7 +425,9 @@ impl State {
                     turns.drain(..MOST_TURNS / 10);
                     hearing::keep_times_of(&mut self.snapshot.times, turns);
                 }
-                turns.push(turn);
+                // Words that were heard can come after the beginning of the answer to them.
+                let before = turns.iter().rposition(|known| known.at_ms <= turn.at_ms);
+                turns.insert(before.map_or(0, |before| before + 1), turn);
             }
         }
     }

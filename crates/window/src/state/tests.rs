@@ -104,7 +104,11 @@ fn step(state: &mut State, change: Change, now_ms: i64) -> Vec<UiEvent> {
             UiEvent::Lights { lights } => followed.lights = lights,
             UiEvent::Turn { turn } => match followed.turns.iter_mut().find(|known| known.id == turn.id) {
                 Some(known) => *known = turn,
-                None => followed.turns.push(turn),
+                // As the page does it.
+                None => {
+                    let before = followed.turns.iter().rposition(|known| known.at_ms <= turn.at_ms);
+                    followed.turns.insert(before.map_or(0, |before| before + 1), turn);
+                }
             },
             UiEvent::Conversation { id, turns } => {
                 (followed.conversation_id, followed.turns) = (id, turns);

@@ -27,6 +27,10 @@ export interface Backend {
   newConversation(): Promise<void>;
   startEchoTest(): Promise<void>;
   stopEchoTest(): Promise<void>;
+  /** Begins to write what the person says into the text box. What is heard comes as events. */
+  startDictation(): Promise<void>;
+  /** What was said last still comes. */
+  stopDictation(): Promise<void>;
   dismissNotice(id: string): Promise<void>;
   /** Asks the brain again what it could not be asked. */
   retryTurn(id: string): Promise<void>;
@@ -49,6 +53,8 @@ export interface Backend {
   forgetMemory(id: string): Promise<void>;
   /** Keeps the agent system's service token in the system's keyring; null removes it. Nothing reads it back. */
   setMasToken(token: string | null): Promise<void>;
+  /** Keeps the recogniser's key in the system's keyring; null removes it. Nothing reads it back. */
+  setEarKey(key: string | null): Promise<void>;
   /** The id of the new host. */
   addHost(draft: HostDraft): Promise<string>;
   /** Where its address changes, its token, its pinned certificate and its last test go. */

@@ -1,5 +1,6 @@
-import { emptyDoctor, emptyLocal, emptyPanels } from "$lib/state/view";
+import { emptyDoctor, emptyLocal, emptyPanels, NO_DICTATION, NO_EAR } from "$lib/state/view";
 import { CHECKS, DOCTORS, FINGERPRINT, hosts, hostsHere, LOCALS, models, MODELS, oneHost } from "./hostScenes";
+import { DICTATING, EARS, heardTimes, heardTurns } from "./hearingScenes";
 import { BRAINS, brainTurns, hostileLog, hostilePanels, LOG, manyPanels, manyLog, panels, QUESTION, SPOKEN } from "./panelScenes";
 import type { Call, Devices, Latency, Light, LightId, LightState, Notice, Phase, Problem, Settings, Snapshot, Turn } from ".";
 
@@ -86,11 +87,35 @@ export const SCENES = {
     scene("idle", {
       panels: panels({ brain: BRAINS.failed() }),
       turns: brainTurns("failed"),
-      lights: [...lights("off", "off", "off").slice(0, 4), light("mas", "wrong"), light("brain", "wrong"), light("memory", "off")],
+      lights: [...lights("off", "off", "off").slice(0, 5), light("mas", "wrong"), light("brain", "wrong"), light("memory", "off")],
     }),
   brainCanned: () => scene("idle", { panels: panels({ brain: BRAINS.canned() }), turns: brainTurns("streaming") }),
   question: () => scene("idle", { panels: QUESTION(), turns: brainTurns("sent") }),
   liveSpeaking: () => scene("live", { panels: panels({ injections: SPOKEN() }) }),
+  hearing: () =>
+    scene("live", { ear: EARS.host(), lights: heardLights("well"), turns: heardTurns("forming"), latency: LATENCY }, { sinceMs: ago(271), model: "PersonaPlex 7B" }),
+  heardAnswered: () =>
+    scene(
+      "live",
+      { ear: EARS.host(), lights: heardLights("well"), turns: heardTurns("answered"), times: heardTimes(), latency: LATENCY },
+      { sinceMs: ago(271), model: "PersonaPlex 7B" },
+    ),
+  earFailed: () =>
+    scene("live", {
+      ear: EARS.failed(),
+      lights: heardLights("wrong"),
+      turns: heardTurns("failed"),
+      times: heardTimes().slice(0, 2),
+      settings: { ...SETTINGS, ear: "server", earAddress: "wss://ears.example" },
+    }),
+  earOff: () => scene("live", { ear: EARS.none(), lights: heardLights("off") }),
+  dictation: () => scene("failed", { ear: EARS.server(), lights: heardLights("well"), dictation: DICTATING() }, { problem: problem("link.refused", ["talk", "openHostSettings"]) }),
+  hearingSettings: () =>
+    scene("idle", {
+      ear: EARS.server(),
+      lights: heardLights("well"),
+      settings: { ...SETTINGS, ear: "server", earAddress: "ws://ears.local:8080", earPlain: true, earKey: true, answerer: "brainInText", says: "atOnce" },
+    }),
   mas: () =>
     scene("live", {
       latency: LATENCY,
@@ -98,7 +123,7 @@ export const SCENES = {
       turns: brainTurns("delivered"),
       log: { entries: LOG(), leftOut: 0 },
       settings: { ...SETTINGS, masAddress: "http://mas.local:8001", masToken: true },
-      lights: [...lights("well", "well", "well").slice(0, 3), light("bridge", "off"), light("mas", "well"), light("brain", "well"), light("memory", "well")],
+      lights: [...lights("well", "well", "well").slice(0, 4), light("bridge", "off"), light("mas", "well"), light("brain", "well"), light("memory", "well")],
     }, { sinceMs: ago(271), server: "Moshi server 0.4", model: "PersonaPlex 7B" }),
   tenThousandCalls: () => scene("idle", { panels: manyPanels(10_000) }),
   events: () => scene("idle", { log: { entries: LOG(), leftOut: 1_312 } }),
@@ -129,6 +154,12 @@ const SETTINGS: Settings = {
   modelAddress: "",
   model: "",
   person: "Ada",
+  ear: "host",
+  earAddress: "",
+  earPlain: false,
+  earKey: false,
+  answerer: "brainThroughMoshi",
+  says: "atPause",
 };
 
 const DEVICES: Devices = {
@@ -198,6 +229,11 @@ const SENTENCES: Record<string, [what: string, next: string]> = {
   "host.plain": ["That address is not encrypted: everybody on the way could listen in.", "Write it with wss://, go through an SSH tunnel, or allow it below if you trust the whole way."],
   "host.bad_ssh": ["That is no name of a computer that ssh could reach.", "Write it like me@gpu.example, or as your ssh configuration calls it."],
   "host.unknown": ["There is no such host any more.", "Choose another one."],
+  "ear.key": ["The recogniser at ears.example wants a key.", "Set its key in Settings."],
+  "ear.plain": ["That address is not encrypted: everybody on the way could hear what you say.", "Write it with wss://, or allow it below if you trust the whole way."],
+  "ear.off": ["Nobody is chosen who could write down what you say.", "Choose the host or a recogniser in Settings, under Hearing."],
+  "ear.host_does_not_hear": ["gpu-box.local:8998 does not tell what you say: it has no recogniser, or somebody else dictates with it.", "Start it with --hear, or choose a recognition server in Settings. Typing works as before."],
+  "dictation.call": ["What you say in a call is in the conversation already.", "Stop the call, then dictate."],
   "models.no_model": ["There is no model in that folder.", "Choose the one with model.safetensors or model.gguf in it."],
   "conversation.text_too_long": ["The text is longer than 4,000 characters.", "Send it in two parts."],
 };
@@ -239,6 +275,11 @@ const LIGHT_WORDS: Record<LightId, [Record<LightState, string>, string, Problem[
     "link.busy",
     ["stop", "openHostSettings"],
   ],
+  ear: [
+    { well: "gpu-box.local:8998, stt-1b-en_fr", waiting: "Being reached", wrong: "The recogniser at ears.example wants a key.", off: "Closed until you talk." },
+    "ear.key",
+    ["openHearingSettings"],
+  ],
   bridge: [
     { well: "Passes on", waiting: "Connecting", wrong: "Does not answer", off: "Not in use." },
     "bridge.unreachable",
@@ -269,11 +310,19 @@ export function lights(microphone: LightState, speaker: LightState, moshi: Light
     light("microphone", microphone),
     light("speaker", speaker),
     light("moshi", moshi),
+    light("ear", behind ?? "off"),
     light("bridge", behind ?? "off"),
     light("mas", behind ?? "off"),
     light("brain", behind ?? "well"),
     light("memory", behind ?? "well"),
   ];
+}
+
+/** The lights of a call in which somebody hears, or does not. */
+function heardLights(state: LightState): Light[] {
+  const none = { what: "This host does not tell what you say.", problem: problem("ear.host_does_not_hear", ["openHearingSettings"]) };
+  const ear = { ...light("ear", state), ...(state === "off" ? none : {}) };
+  return lights("well", "well", "well").map((known) => (known.id === "ear" ? ear : known));
 }
 
 const PHASE_LIGHTS: Record<Phase, LightState> = {
@@ -318,6 +367,9 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     latency: NO_LATENCY,
     notices: [],
     echoTest: { state: "off", roundTripMs: null, problem: null },
+    ear: NO_EAR,
+    dictation: NO_DICTATION,
+    times: [],
     panels: { ...emptyPanels(ago(60)), memoryCounts: { reads: 0, writes: 0, scopes: [], editable: true } },
     log: { entries: [], leftOut: 0 },
     ...over,

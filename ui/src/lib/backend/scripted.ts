@@ -1,7 +1,9 @@
-import type { Backend, Call, ExportFormat, HistoryPage, HostDraft, MemoryPage, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
+import type { Backend, Call, Dictation, ExportFormat, HistoryPage, HostDraft, MemoryPage, Problem, SettingsPatch, Signal, Snapshot, UiEvent } from ".";
 import { apply } from "$lib/state/apply";
-import { emptyView } from "$lib/state/view";
+import { emptyView, NO_EAR } from "$lib/state/view";
+import { goesPlain } from "$lib/words/hosts";
 import { ScriptedArchive } from "./scriptedArchive";
+import { EARS } from "./hearingScenes";
 import { hosts } from "./hostScenes";
 import { ScriptedMachine } from "./scriptedMachine";
 import { manyLog, manyTools } from "./panelScenes";
@@ -36,7 +38,7 @@ export class ScriptedBackend implements Backend {
 
   /** Puts the whole window into a scene. */
   show(scene: SceneName): void {
-    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest, panels, log, ...machine } = SCENES[scene]();
+    const { call, lights, conversationId, turns, settings, devices, latency, notices, echoTest, ear, dictation, times, panels, log, ...machine } = SCENES[scene]();
     this.send(
       { type: "call", call },
       { type: "lights", lights },
@@ -50,6 +52,9 @@ export class ScriptedBackend implements Backend {
       { type: "latency", latency },
       { type: "notices", notices },
       { type: "echoTest", echoTest },
+      { type: "ear", ear },
+      { type: "dictation", dictation },
+      ...times.map((times) => ({ type: "times" as const, times })),
       { type: "panels", panels },
       { type: "log", entries: log.entries, leftOut: log.leftOut },
     );
@@ -120,6 +125,8 @@ export class ScriptedBackend implements Backend {
   async changeSettings(patch: SettingsPatch): Promise<void> {
     await this.#answer("changeSettings", patch);
     const before = this.#now.settings;
+    const { earAddress, earPlain } = { ...before, ...patch };
+    if (("earAddress" in patch || "earPlain" in patch) && goesPlain(earAddress ?? "") && !earPlain) throw problem("ear.plain", ["openHearingSettings"]);
     const settings = { ...before, ...patch, local: { ...before.local, ...patch.local } } as Snapshot["settings"];
     this.send({ type: "settings", settings });
   }
@@ -139,6 +146,24 @@ export class ScriptedBackend implements Backend {
     await this.#answer("stopEchoTest");
     this.stopSound();
     this.send({ type: "echoTest", echoTest: { state: "off", roundTripMs: null, problem: null } });
+  }
+
+  async startDictation(): Promise<void> {
+    await this.#answer("startDictation");
+    if (this.#now.settings.ear === "off") return this.dictate({ on: false, text: "", problem: problem("ear.off", ["openHearingSettings"]) });
+    this.send({ type: "ear", ear: EARS.server() });
+    this.dictate({ on: true, text: "", problem: null });
+  }
+
+  async stopDictation(): Promise<void> {
+    await this.#answer("stopDictation");
+    this.send({ type: "ear", ear: NO_EAR });
+    this.dictate({ on: false });
+  }
+
+  /** What is heard, and whether that goes on. */
+  dictate(change: Partial<Dictation>): void {
+    this.send({ type: "dictation", dictation: { ...this.#now.dictation, ...change } });
   }
 
   async dismissNotice(id: string): Promise<void> {
@@ -218,6 +243,11 @@ export class ScriptedBackend implements Backend {
   async setMasToken(token: string | null): Promise<void> {
     await this.#answer("setMasToken", token);
     this.send({ type: "settings", settings: { ...this.#now.settings, masToken: token !== null } });
+  }
+
+  async setEarKey(key: string | null): Promise<void> {
+    await this.#answer("setEarKey", key);
+    this.send({ type: "settings", settings: { ...this.#now.settings, earKey: key !== null } });
   }
 
   async addHost(draft: HostDraft): Promise<string> {

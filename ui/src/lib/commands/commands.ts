@@ -1,9 +1,11 @@
+import type { Answerer } from "$lib/backend";
 import { PLACES } from "$lib/settings/places";
 import type { App } from "$lib/state/app.svelte";
 import { canStop } from "$lib/state/phase";
 import { openQuestions } from "$lib/state/questions";
 import { answers, moshiSpeaks } from "$lib/words/brain";
 import { looks } from "$lib/words/doctor";
+import { ANSWERERS } from "$lib/words/hearing";
 import { localRuns } from "$lib/words/local";
 
 /** Something that the window can be told to do. */
@@ -12,7 +14,7 @@ export type Named = { id: string; title: string; keys?: string[]; run: () => voi
 /** Everything that can be done now, what is most often done first. */
 export function commands(app: App): Named[] {
   const { store } = app;
-  const { call, panels, echoTest, turns } = store.view;
+  const { call, panels, echoTest, turns, dictation } = store.view;
   const failed = turns.findLast(({ delivery }) => delivery === "failed");
   const echoes = echoTest.state === "starting" || echoTest.state === "running";
   return [
@@ -28,6 +30,7 @@ export function commands(app: App): Named[] {
       : { id: "talk", title: "Talk", run: () => void store.talk() },
     { id: "mute", title: call.muted ? "Unmute the microphone" : "Mute the microphone", keys: ["M"], run: () => void store.toggleMute() },
     { id: "write", title: "Write a message", run: () => app.textBox?.focus() },
+    { id: "dictate", title: dictation.on ? "End the dictation" : "Dictate into the text box", keys: ["Ctrl", "Shift", "D"], run: () => app.dictate() },
     { id: "newConversation", title: "New conversation", run: () => void store.newConversation() },
     { id: "history", title: "History: find a conversation", keys: ["H"], run: () => (app.pane = { name: "history" }) },
     ...(panels.memoryCounts.editable
@@ -35,6 +38,7 @@ export function commands(app: App): Named[] {
       : []),
     { id: "panels", title: "Panels: brain, tool calls, agents, memory", keys: ["P"], run: () => (app.pane = { name: "panels" }) },
     { id: "events", title: app.events ? "Close the events" : "Events: what has happened", keys: ["E"], run: () => app.toggleEvents() },
+    ...answering(app),
     ...hosting(app),
     ...PLACES.map(([section, name], index): Named => ({
       id: `settings:${section}`,
@@ -53,6 +57,16 @@ export function commands(app: App): Named[] {
     { id: "themeSystem", title: "Theme: as the system", run: () => void store.changeSettings({ theme: "system" }) },
     { id: "help", title: "Shortcuts", keys: ["?"], run: () => (app.help = true) },
   ];
+}
+
+/** Who answers, but for whoever does already. */
+function answering({ store }: App): Named[] {
+  const others = Object.entries(ANSWERERS).filter(([answerer]) => answerer !== store.view.settings.answerer);
+  return others.map(([answerer, name]): Named => ({
+    id: `answers:${answerer}`,
+    title: `Who answers: ${name}`,
+    run: () => void store.told(store.changeSettings({ answerer: answerer as Answerer })),
+  }));
 }
 
 /** What can be done with the hosts, with Moshi on this computer, and with the doctor. */

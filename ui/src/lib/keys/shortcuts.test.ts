@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { commandFor, type Press, type Where } from "./shortcuts";
 
-const CALM: Where = { typing: false, dialogOpen: false, paneOpen: false, eventsOpen: false, canStop: false };
+const CALM: Where = { typing: false, dialogOpen: false, paneOpen: false, eventsOpen: false, canStop: false, dictates: false };
 
 function press(key: string, change: Partial<Press> = {}): Press {
-  return { key, ctrlKey: false, metaKey: false, altKey: false, repeat: false, isComposing: false, ...change };
+  return { key, ctrlKey: false, shiftKey: false, metaKey: false, altKey: false, repeat: false, isComposing: false, ...change };
 }
 
 test("each shortcut does what the list says", () => {
@@ -22,6 +22,7 @@ describe("Esc does the nearest thing", () => {
   const everything = { ...CALM, paneOpen: true, eventsOpen: true, canStop: true };
   test.each([
     ["leaves the field", { ...everything, typing: true }, "leaveField"],
+    ["ends dictation", { ...everything, typing: true, dictates: true }, "endDictation"],
     ["closes the pane", everything, "closePane"],
     ["closes the events", { ...everything, paneOpen: false }, "closeEvents"],
     ["stops", { ...CALM, canStop: true }, "stop"],
@@ -29,6 +30,15 @@ describe("Esc does the nearest thing", () => {
   ])("%s", (_, where, command) => {
     expect(commandFor(press("Escape"), where)).toBe(command);
   });
+});
+
+test("Ctrl+Shift+D dictates, also while typing, and a letter alone never does", () => {
+  for (const typing of [true, false]) {
+    expect(commandFor(press("D", { ctrlKey: true, shiftKey: true }), { ...CALM, typing })).toBe("dictate");
+    expect(commandFor(press("d", { ctrlKey: true }), { ...CALM, typing })).toBeNull();
+    expect(commandFor(press("D", { shiftKey: true }), { ...CALM, typing })).toBeNull();
+    expect(commandFor(press("d"), { ...CALM, typing })).toBeNull();
+  }
 });
 
 describe("nothing happens", () => {

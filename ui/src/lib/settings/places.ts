@@ -9,6 +9,7 @@ export const PLACES: readonly (readonly [SectionName, string])[] = [
   ["doctor", "Doctor"],
   ["models", "Models"],
   ["audio", "Audio"],
+  ["hearing", "Hearing"],
   ["persona", "Voice and persona"],
   ["brain", "Brain"],
   ["appearance", "Appearance"],

@@ -32,6 +32,24 @@ describe("what is said", () => {
     expect(announcement(view, { type: "turn", turn: { ...turn, speaker: "person" } })).toBeNull();
   });
 
+  test("an ear that fails, once, and not a host that has none", () => {
+    const { ear } = SCENES.earFailed();
+    expect(announcement(view, { type: "ear", ear })).toContain("wants a key");
+    expect(announcement({ ...view, ear }, { type: "ear", ear }), "told already").toBeNull();
+    expect(announcement(view, { type: "ear", ear: SCENES.earOff().ear })).toBeNull();
+    expect(announcement(view, { type: "ear", ear: SCENES.hearing().ear }), "all is well").toBeNull();
+  });
+
+  test("that dictation begins and ends, and none of its words", () => {
+    const { dictation } = SCENES.dictation();
+    expect(announcement(view, { type: "dictation", dictation })).toBe("Dictation has begun.");
+    const on = { ...view, dictation };
+    expect(announcement(on, { type: "dictation", dictation: { ...dictation, text: "swordfish" } })).toBeNull();
+    expect(announcement(on, { type: "dictation", dictation: { ...dictation, on: false } })).toBe("Dictation has ended.");
+    const lost = { on: false, text: "", problem: problem("ear.key") };
+    expect(announcement(on, { type: "dictation", dictation: lost }), "an alert beside the box says it").toBeNull();
+  });
+
   test("a long turn is cut and says so", () => {
     const said = announcement(view, { type: "turn", turn: { ...turn, text: "word ".repeat(500) } }) ?? "";
     expect(said.length).toBeLessThan(400);

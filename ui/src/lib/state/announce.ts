@@ -38,6 +38,17 @@ export function announcement(before: View, event: ViewEvent): string | null {
       const fresh = event.notices.filter(({ id }) => !known.has(id));
       return fresh.length > 0 ? fresh.map(({ problem }) => sentences(problem)).join(" ") : null;
     }
+    case "ear": {
+      // Nothing is wrong with a host that has none.
+      const { phase, problem, ofHost } = event.ear;
+      return phase === "failed" && before.ear.phase !== "failed" && problem && !ofHost ? sentences(problem) : null;
+    }
+    case "dictation": {
+      // The words are in the box, and are read there.
+      const { on, problem } = event.dictation;
+      if (on === before.dictation.on) return null;
+      return on ? "Dictation has begun." : problem ? null : "Dictation has ended.";
+    }
     case "tools":
       return questions(before, event.calls);
     case "brain":

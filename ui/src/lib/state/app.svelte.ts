@@ -34,6 +34,8 @@ export class App {
   firstTaken = $state(false);
   /** Where typing goes on when what held the focus is gone. */
   textBox: HTMLElement | null = null;
+  /** Begins or ends dictation into it. */
+  dictate: () => void = () => {};
   /** For as long as the window lives. */
   readonly folded = new SvelteSet<PanelName>();
 
@@ -127,6 +129,8 @@ export class App {
         return this.openSettings("host");
       case "openAudioSettings":
         return this.openSettings("audio");
+      case "openHearingSettings":
+        return this.openSettings("hearing");
       case "openPersonaSettings":
         return this.openSettings("persona");
       case "openBrainSettings":

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Problem, Signal, Turn } from "$lib/backend";
+import type { Problem, Signal, Turn, TurnTimes } from "$lib/backend";
+import { heardTimes } from "$lib/backend/hearingScenes";
 import { SCENES } from "$lib/backend/scenes";
 import { apply } from "./apply";
 import { emptyView, flowing, KEPT_PEAKS, type View } from "./view";
@@ -178,4 +179,25 @@ test("every report of Rust lands in its own part and leaves the view before it a
   expect(apply(before, { type: "notices", notices }, NOW).notices).toBe(notices);
   expect(apply(before, { type: "echoTest", echoTest }, NOW).echoTest).toBe(echoTest);
   expect(before).toEqual(emptyView(NOW));
+});
+
+describe("the times of turns", () => {
+  const times = (turn: string, saidMs: number) => ({ ...heardTimes()[0], turn, saidMs }) as TurnTimes;
+  const follow = (events: TurnTimes[], from = emptyView(0)) =>
+    events.reduce((view, times) => apply(view, { type: "times", times }, NOW), from);
+
+  test("are one for each turn, the last that is known", () => {
+    const view = follow([times("1", 1), times("2", 2), times("1", 3)]);
+    expect(view.times.map(({ turn, saidMs }) => [turn, saidMs])).toEqual([["1", 3], ["2", 2]]);
+  });
+
+  test("are kept for the last thousand", () => {
+    const view = follow(Array.from({ length: 1003 }, (_, turn) => times(String(turn), 0)));
+    expect([view.times.length, view.times[0]?.turn, view.times.at(-1)?.turn]).toEqual([1000, "3", "1002"]);
+  });
+
+  test("go with their conversation", () => {
+    const view = apply(follow([times("1", 1)]), { type: "conversation", id: "next", turns: [] }, NOW);
+    expect(view.times).toEqual([]);
+  });
 });

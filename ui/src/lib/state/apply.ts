@@ -1,4 +1,4 @@
-import type { Log, Panels, Problem, Signal, Snapshot, Turn, UiEvent } from "$lib/backend";
+import type { Log, Panels, Problem, Signal, Snapshot, Turn, TurnTimes, UiEvent } from "$lib/backend";
 import { continued, cutTo, merged } from "./merge";
 import { flowing, KEPT_PEAKS, NO_SOUND, type Cut, type Lane, type Sound, type View } from "./view";
 
@@ -27,7 +27,7 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
     case "turn":
       return { ...view, turns: withTurn(view.turns, event.turn) };
     case "conversation":
-      return { ...view, conversationId: event.id, turns: event.turns };
+      return { ...view, conversationId: event.id, turns: event.turns, times: [] };
     case "devices":
       return { ...view, devices: event.devices };
     case "settings":
@@ -48,6 +48,12 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
       return { ...view, notices: event.notices };
     case "echoTest":
       return { ...view, echoTest: event.echoTest };
+    case "ear":
+      return { ...view, ear: event.ear };
+    case "dictation":
+      return { ...view, dictation: event.dictation };
+    case "times":
+      return { ...view, times: withTimes(view.times, event.times) };
     case "openSettings":
       return view;
     case "panels":
@@ -82,6 +88,14 @@ function withTurn(turns: Turn[], turn: Turn): Turn[] {
   // Words heard by a recogniser can arrive after the answer to them.
   const before = turns.findLastIndex(({ atMs }) => atMs <= turn.atMs);
   return turns.toSpliced(before + 1, 0, turn);
+}
+
+/** Turns whose times are kept: as many as Rust keeps. */
+const MOST_TIMES = 1000;
+
+function withTimes(known: TurnTimes[], times: TurnTimes): TurnTimes[] {
+  const at = known.findLastIndex(({ turn }) => turn === times.turn);
+  return at >= 0 ? known.with(at, times) : [...known.slice(1 - MOST_TIMES), times];
 }
 
 type ListName = Exclude<keyof Cut, "log">;

@@ -66,6 +66,10 @@ export class Store {
   startEchoTest = () => this.#ask((backend) => backend.startEchoTest());
   stopEchoTest = () => this.#ask((backend) => backend.stopEchoTest());
 
+  /** The problem, if any, is the caller's to show: it belongs beside the box that the words go to. */
+  startDictation = () => this.#attempt((backend) => backend.startDictation());
+  stopDictation = () => this.#ask((backend) => backend.stopDictation());
+
   cancelAnswer = () => this.#ask((backend) => backend.cancelAnswer());
   stopSpeaking = () => this.#ask((backend) => backend.stopSpeaking());
   retryTurn = (id: string) => this.#ask((backend) => backend.retryTurn(id));
@@ -89,6 +93,9 @@ export class Store {
 
   /** Null, or the token to keep from now on. It is only ever written. */
   setMasToken = (token: string | null) => this.#attempt((backend) => backend.setMasToken(token));
+
+  /** The same for the recogniser's key. */
+  setEarKey = (key: string | null) => this.#attempt((backend) => backend.setEarKey(key));
 
   findConversations = (query: string, offset: number) =>
     this.#question((backend) => backend.findConversations(query, offset));

@@ -1,4 +1,4 @@
-import type { Doctor, Hosts, Level, Local, Models, Notice, Panels, Problem, Snapshot } from "$lib/backend";
+import type { Dictation, Doctor, Ear, Hosts, Level, Local, Models, Notice, Panels, Problem, Snapshot } from "$lib/backend";
 
 /** How many peaks of 20 ms are kept for drawing: 12 s, more than the widest lane shows. */
 export const KEPT_PEAKS = 600;
@@ -89,6 +89,12 @@ export function emptyView(nowMs: number): View {
       modelAddress: "",
       model: "",
       person: "",
+      ear: "host",
+      earAddress: "",
+      earPlain: false,
+      earKey: false,
+      answerer: "brainThroughMoshi",
+      says: "atPause",
     },
     hosts: NO_HOSTS,
     local: emptyLocal(nowMs),
@@ -108,6 +114,9 @@ export function emptyView(nowMs: number): View {
     },
     notices: [],
     echoTest: { state: "off", roundTripMs: null, problem: null },
+    ear: NO_EAR,
+    dictation: NO_DICTATION,
+    times: [],
     panels: emptyPanels(nowMs),
     log: { entries: [], leftOut: 0 },
     cut: NOTHING_CUT,
@@ -116,6 +125,8 @@ export function emptyView(nowMs: number): View {
   };
 }
 
+export const NO_EAR: Ear = { phase: "off", place: "", ofHost: true, model: null, delayMs: null, frames: null, lostMs: 0, problem: null };
+export const NO_DICTATION: Dictation = { on: false, text: "", problem: null };
 const NO_HOSTS: Hosts = { profiles: [], chosen: null, forThisRun: false };
 const NO_MODELS: Models = { rows: [], folder: "", free: null, token: false };
 

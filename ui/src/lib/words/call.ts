@@ -49,6 +49,8 @@ export function actionWord(action: Action, phase: Phase): string {
       return "Use another host";
     case "openAudioSettings":
       return "Audio settings";
+    case "openHearingSettings":
+      return "Hearing settings";
     case "openPersonaSettings":
       return "Voice and persona";
     case "openBrainSettings":

@@ -5,6 +5,7 @@ export const SOURCE_NAMES: Record<LogSource, string> = {
   app: "App",
   sound: "Sound",
   moshi: "Moshi",
+  ear: "Hearing",
   brain: "Brain",
   tool: "Tool",
   agent: "Agent",

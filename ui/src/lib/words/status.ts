@@ -5,6 +5,7 @@ export const LIGHT_NAMES: Record<LightId, string> = {
   microphone: "Microphone",
   speaker: "Speaker",
   moshi: "Moshi",
+  ear: "Hearing",
   bridge: "Bridge",
   mas: "Agent system",
   brain: "Brain",

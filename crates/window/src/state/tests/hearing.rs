@@ -161,6 +161,28 @@ fn a_heard_turn_grows_is_corrected_and_has_its_times_beside_it() {
 }
 
 #[test]
+fn a_heard_turn_stands_where_it_began_also_when_the_conversation_is_opened_again() {
+    let turn = |number, at_ms| {
+        let mut shown = shown("a", number, &number.to_string());
+        shown.turn.at_ms = at_ms;
+        shown
+    };
+    let order =
+        |state: &State| -> Vec<String> { state.snapshot().turns.iter().map(|t| t.id.clone()).collect() };
+    // Moshi began to answer before the words before that had been told.
+    let turns = [turn(1, 1_000), turn(2, 3_000), turn(3, 2_000), turn(4, 3_000)];
+    let mut state = with_host();
+    let begun = |turns| Change::Conversation(Event::Conversation { id: "a".into(), turns });
+    step(&mut state, begun(vec![]), 1_000);
+    for turn in turns.clone() {
+        step(&mut state, Change::Conversation(Event::Turns(vec![turn])), 4_000);
+    }
+    assert_eq!(order(&state), ["1", "3", "2", "4"]);
+    step(&mut state, begun(turns.into_iter().map(|shown| shown.turn).collect()), 5_000);
+    assert_eq!(order(&state), ["1", "3", "2", "4"]);
+}
+
+#[test]
 fn times_are_kept_for_as_long_as_their_turns_and_never_without_end() {
     let mut state = with_host();
     state.step(Change::Conversation(Event::Conversation { id: "a".into(), turns: vec![] }), 1_000);
