@@ -27,13 +27,13 @@ const SCENES: SceneName[] = [
   "notices", "hostile", "long", "noDevices", "deviceMissing", "echoStarting", "echoRunning", "echoFailed", "tenThousand",
   "brainThinking", "brainStreaming", "brainWaiting", "brainFailed", "brainCanned", "question", "mas", "tenThousandCalls",
   "firstStart", "firstTooSlow", "firstFits", "firstFailed", "hosts", "hostsNone",
-  "hearing", "heardAnswered", "earFailed", "earOff", "dictation",
+  "hearing", "heardAnswered", "earFailed", "earOff", "earHere", "dictation",
   "localOff", "localStarting", "localReady", "localRestarting", "localFailed", "modelsDownloading",
 ];
 
 /** What the settings can show of hosts, the doctor, models and the local Moshi. */
 const MACHINES: SceneName[] = [
-  "hearingSettings", "earFailed", "earOff",
+  "hearingSettings", "earFailed", "earOff", "earHere",
   "hosts", "hostTesting", "hostWorks", "hostTooSlow", "hostUnknown", "hostChanged", "hostRefused",
   "localReady", "localFailed", "doctorReading", "doctorMeasuring", "doctorNoGpu", "doctor5090", "doctorFailed",
   "modelsDownloading", "modelsPaused", "modelsGated", "modelsDiskFull", "modelsHere",

@@ -286,9 +286,9 @@ describe("the settings of hearing", () => {
     const page = await open("idle");
     await openHearing(page);
     const who = page.getByRole("group", { name: "Who hears you" });
-    expect(await who.getByRole("radio").count()).toBe(3);
+    expect(await who.getByRole("radio").count()).toBe(4);
     expect(await page.getByTestId("ear-address").count()).toBe(0);
-    await who.getByRole("radio", { name: "A recogniser" }).check();
+    await who.getByRole("radio", { name: "Another recogniser" }).check();
     await expect.poll(() => asked(page, "changeSettings")).toEqual([{ ear: "server" }]);
     await page.getByRole("textbox", { name: "Recogniser's address" }).fill(" wss://ears.example ");
     await page.keyboard.press("Tab");
@@ -301,6 +301,24 @@ describe("the settings of hearing", () => {
     await expect.poll(() => page.getByTestId("ear-key").inputValue(), { message: "it is never shown again" }).toBe("");
     await page.getByTestId("ear-key-remove").click();
     await expect.poll(() => asked(page, "setEarKey")).toHaveLength(2);
+  });
+
+  test("say how far the recogniser on this computer is, and which models it can be", async () => {
+    const page = await open("earHere");
+    await openHearing(page);
+    const recogniser = page.getByTestId("recogniser");
+    expect(await recogniser.innerText()).toContain("Loading the model");
+    const model = page.getByRole("combobox", { name: "Model", exact: true }).and(page.getByTestId("ear-model"));
+    expect(await model.getByRole("option").allInnerTexts()).toEqual(["The smallest of those that are here", "Speech recogniser"]);
+    await model.selectOption("stt-1b-en_fr-candle");
+    await expect.poll(() => asked(page, "changeSettings")).toEqual([{ earModel: "stt-1b-en_fr-candle" }]);
+    await page.evaluate(() =>
+      script.send({
+        type: "recogniser",
+        recogniser: { ...script.now.recogniser, phase: "failed", problem: { code: "ear.no_model", what: "There is no recogniser here.", next: "Download one.", actions: ["openModels"] } },
+      }),
+    );
+    await expect.poll(() => recogniser.innerText()).toContain("There is no recogniser here. Download one.");
   });
 
   test("refuse an unencrypted address until it is allowed", async () => {

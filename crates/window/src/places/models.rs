@@ -165,6 +165,7 @@ fn absent(model: &models::Model, known: Option<&Known>) -> ModelRow {
         gated: model.gated,
         page: model.page(),
         bytes: Some(model.about),
+        recognises: model.purpose == Purpose::Recognition,
         runtimes: model.runtimes.iter().map(|runtime| of(*runtime)).collect(),
         fits,
         fits_why,
@@ -221,6 +222,7 @@ fn imported(kept: &Kept) -> ModelRow {
         gated: false,
         page: String::new(),
         bytes: Some(kept.bytes),
+        recognises: false,
         runtimes: Vec::new(),
         fits: Fits::Unknown,
         fits_why: "It was not looked at.".into(),
@@ -232,6 +234,7 @@ fn imported(kept: &Kept) -> ModelRow {
     };
     if let Ok(examined) = models::examine(&kept.folder) {
         fits::weights(examined.weights).clone_into(&mut row.weights);
+        row.recognises = examined.kind == models::Kind::Recogniser;
         row.runtimes = examined.runtimes.iter().map(|runtime| of(*runtime)).collect();
         row.fits_why = "How much memory it takes is not listed.".into();
     }

@@ -75,6 +75,8 @@ pub struct ModelRow {
     pub page: String,
     /// Bytes of the whole, where they are known.
     pub bytes: Option<u64>,
+    /// Whether it makes text of speech, and is no Moshi.
+    pub recognises: bool,
     /// What runs it.
     pub runtimes: Vec<Runtime>,
     /// Whether it fits this computer.

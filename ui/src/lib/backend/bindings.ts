@@ -507,6 +507,8 @@ export type ModelRow = {
   page: string,
   /** Bytes of the whole, where they are known. */
   bytes: number | null,
+  /** Whether it makes text of speech, and is no Moshi. */
+  recognises: boolean,
   /** What runs it. */
   runtimes: Array<Runtime>,
   /** Whether it fits this computer. */

@@ -144,6 +144,7 @@ function local(change: Partial<Local>): Local {
 export const LOCALS = {
   loading: () => local({ phase: "starting", stage: "loading" }),
   warmingUp: () => local({ phase: "starting", stage: "warmingUp" }),
+  hearing: () => local({ phase: "starting", stage: "loading", what: "Speech recogniser" }),
   ready: () =>
     local({
       phase: "ready",
@@ -297,6 +298,7 @@ function model(id: string, name: string, change: Partial<ModelRow> = {}): ModelR
     gated: false,
     page: `https://huggingface.co/kyutai/${id}`,
     bytes: 8_600_000_000,
+    recognises: false,
     runtimes: ["mycaHost", "moshiBackend"],
     fits: "unknown",
     fitsWhy: "The doctor has not looked yet.",
@@ -317,6 +319,7 @@ const PERSONAPLEX = (change: Partial<ModelRow> = {}) =>
     gated: true,
     page: "https://huggingface.co/nvidia/personaplex-7b-v1",
     bytes: 16_700_000_000,
+    recognises: false,
     runtimes: ["personaPlex"],
     ...change,
   });
@@ -336,6 +339,7 @@ export function models(changes: Record<string, Partial<ModelRow>> = {}, over: Pa
       what: "Writes down what you say, in English and French.",
       weights: "bf16",
       bytes: 2_100_000_000,
+      recognises: true,
       runtimes: [],
     }),
   ];

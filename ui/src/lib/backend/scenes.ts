@@ -116,6 +116,13 @@ export const SCENES = {
       lights: heardLights("well"),
       settings: { ...SETTINGS, ear: "server", earAddress: "ws://ears.local:8080", earPlain: true, earKey: true, answerer: "brainInText", says: "atOnce" },
     }),
+  earHere: () =>
+    scene("idle", {
+      lights: heardLights("waiting"),
+      recogniser: LOCALS.hearing(),
+      models: models({ "stt-1b-en_fr-candle": { state: "here" } }),
+      settings: { ...SETTINGS, ear: "thisComputer" },
+    }),
   mas: () =>
     scene("live", {
       latency: LATENCY,
@@ -155,6 +162,7 @@ const SETTINGS: Settings = {
   model: "",
   person: "Ada",
   ear: "host",
+  earModel: "",
   earAddress: "",
   earPlain: false,
   earKey: false,
@@ -360,6 +368,7 @@ function scene(phase: Phase, over: Partial<Snapshot> = {}, call: Partial<Call> =
     settings: SETTINGS,
     hosts: oneHost(),
     local: emptyLocal(ago(60)),
+    recogniser: emptyLocal(ago(60)),
     doctor: emptyDoctor(ago(60)),
     models: models(),
     voices: ["NATF0.pt", "NATF1.pt", "NATF2.pt", "NATM0.pt", "NATM1.pt", "VARF0.pt", "VARM0.pt"],

@@ -36,6 +36,8 @@ export function apply(view: View, event: ViewEvent, nowMs: number): View {
       return { ...view, hosts: event.hosts };
     case "local":
       return { ...view, local: event.local };
+    case "recogniser":
+      return { ...view, recogniser: event.recogniser };
     case "doctor":
       return { ...view, doctor: event.doctor };
     case "models":

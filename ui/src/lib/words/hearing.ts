@@ -1,4 +1,5 @@
-import type { Answerer, Ear, EarChoice, Says } from "$lib/backend";
+import type { Answerer, Ear, EarChoice, ModelRow, Says } from "$lib/backend";
+import { isHere } from "./local";
 import { milliseconds } from "./measure";
 
 /** Who answers what the person says, as it is chosen. */
@@ -8,9 +9,19 @@ export const ANSWERERS: Record<Answerer, string> = {
   brainInText: "Brain in text",
 };
 
-export const EARS: Record<EarChoice, string> = { off: "Nobody", host: "The host", server: "A recogniser" };
+export const EARS: Record<EarChoice, string> = {
+  off: "Nobody",
+  host: "The host",
+  thisComputer: "This computer",
+  server: "Another recogniser",
+};
 
 export const SAYS: Record<Says, string> = { atPause: "At the next pause", atOnce: "At once" };
+
+/** The recognisers that are on this computer. */
+export function recognisers(rows: readonly ModelRow[]): ModelRow[] {
+  return rows.filter(({ recognises, state }) => recognises && isHere(state));
+}
 
 /** Sound in a frame of a recogniser, in milliseconds. It keeps up when it needs less. */
 const FRAME_MS = 80;

@@ -13,6 +13,7 @@ fn row(id: &str, state: ModelState) -> ModelRow {
         gated: false,
         page: String::new(),
         bytes: Some(10),
+        recognises: false,
         runtimes: Vec::new(),
         fits: Fits::Unknown,
         fits_why: String::new(),
