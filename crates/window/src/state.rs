@@ -105,6 +105,8 @@ pub(crate) struct State {
     mas_token: bool,
     /// Whether there is a key for the server that recognises.
     ear_key: bool,
+    /// Whether dictation hears although calls are muted: it begins so, until the person mutes or unmutes.
+    dictation_unmuted: bool,
     mas: Mas,
     bridge: Bridge,
     hosts: KnownOfHosts,
@@ -165,6 +167,7 @@ impl State {
             settings,
             mas_token: false,
             ear_key: false,
+            dictation_unmuted: false,
             mas: Mas::default(),
             bridge: Bridge::default(),
             hosts: KnownOfHosts::default(),
@@ -407,6 +410,7 @@ impl State {
         let mut told = Told::default();
         self.bridge_in(call.phase, now_ms, &mut told);
         self.told(told, now_ms, events);
+        self.dictation_unmuted &= call.muted == self.snapshot.call.muted;
         let sound_ended = !has_sound(call.phase) && has_sound(self.snapshot.call.phase);
         self.snapshot.call.clone_from(&call);
         events.push(UiEvent::Call { call });
@@ -485,7 +489,8 @@ impl State {
     }
 
     fn lights(&self, now_ms: i64) -> Vec<Light> {
-        let muted = self.snapshot.call.muted;
+        let dictates = self.snapshot.dictation.on && self.dictation_unmuted;
+        let muted = self.snapshot.call.muted && !dictates;
         let echoes =
             matches!(self.snapshot.echo_test.state, EchoTestState::Starting | EchoTestState::Running);
         let open = self.conversation_sounds() || echoes;

@@ -63,6 +63,7 @@ impl State {
             let what = if dictation.on { "Dictation begins." } else { "Dictation has ended." };
             self.log(Line::new(LogSource::Ear, what), now_ms, events);
         }
+        self.dictation_unmuted |= dictation.on && !before.on;
         let ended = before.on && !dictation.on;
         events.push(UiEvent::Dictation { dictation });
         let echoes = self.snapshot.echo_test.state != EchoTestState::Off;

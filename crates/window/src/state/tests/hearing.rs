@@ -124,6 +124,27 @@ fn dictation_opens_the_microphone_and_closes_it_and_its_words_are_in_no_log() {
 }
 
 #[test]
+fn dictation_hears_also_where_calls_are_muted_until_it_is_muted_itself() {
+    let mut state = with_host();
+    let muted = |muted| {
+        let Change::Conversation(Event::Call(mut call)) = call(conversation::Phase::Idle, None) else {
+            panic!()
+        };
+        call.muted = muted;
+        Change::Conversation(Event::Call(call))
+    };
+    let shown = |state: &State| light(state, LightId::Microphone).what.clone();
+    step(&mut state, muted(true), 1_000);
+    step(&mut state, dictation(true, "", None), 2_000);
+    step(&mut state, opened(Direction::Input, "mic"), 2_100);
+    assert_eq!(shown(&state), "mic");
+    step(&mut state, muted(false), 3_000);
+    assert_eq!(shown(&state), "mic");
+    step(&mut state, muted(true), 4_000);
+    assert_eq!(shown(&state), "Muted: mic");
+}
+
+#[test]
 fn dictation_that_cannot_be_says_why_once() {
     let mut state = with_host();
     let off = || Problem::new("ear.off", "Nobody is chosen.", "Choose the host.", &[]);
