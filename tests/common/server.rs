@@ -33,6 +33,12 @@ impl Server {
         Self::start(&["host", "--greedy", "--model", argument(model)], port)
     }
 
+    /// A host that runs a model, and a recogniser beside it.
+    pub fn host_that_hears(model: &Path, recogniser: &Path) -> Self {
+        let (model, recogniser) = (argument(model), argument(recogniser));
+        Self::start(&["host", "--greedy", "--model", model, "--hear", recogniser], 0)
+    }
+
     fn start(arguments: &[&str], port: u16) -> Self {
         let mut command = myca(arguments);
         command.args(["--json", "--port", &port.to_string()]);
@@ -61,5 +67,12 @@ impl Server {
 pub fn tiny_model() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     output(&mut myca(&["model", "tiny", argument(folder.path())]));
+    folder
+}
+
+/// A small recogniser in a folder of its own. It says words at sound.
+pub fn tiny_recogniser() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    output(&mut myca(&["model", "tiny", "--hear", argument(folder.path())]));
     folder
 }
