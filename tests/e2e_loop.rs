@@ -46,7 +46,8 @@ fn what_is_said_comes_to_the_brain_and_its_reply_leaves_the_loudspeaker() {
     let spoken = Duration::from_millis(500);
     recording.wait_for("Moshi's voice", |sides| sounding(&sides.loudspeaker) >= spoken);
     // Each stage of the way has its time on the screen.
-    app.driver.wait_for_text(&by("times"), |shown| shown.matches("ms").count() + shown.matches(" s").count() >= 2);
+    app.driver
+        .wait_for_text(&by("times"), |shown| shown.matches("ms").count() + shown.matches(" s").count() >= 2);
     app.click("talk");
     app.wait_for_phase("idle");
     let paths = app.paths();

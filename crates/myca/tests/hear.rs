@@ -1,6 +1,7 @@
 //! `myca hear` and `myca talk --ear` with a recognition server.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     unreachable_pub,
     reason = "a test may stop at the first surprise"
