@@ -1,6 +1,7 @@
 //! The Mimi codec: 80 ms of sound into a few codes, and back.
 
 mod encoder;
+mod network;
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Sound into codes. The convolutions and the search in codebooks are those of the moshi crate; the transformer between them
-//! is this crate's, which does not put its weights into another order for each frame.
+//! Sound into codes. The search in codebooks is that of the moshi crate; what comes before it is this crate's, which does not
+//! put its weights into another order for each frame.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use candle_core::{Device, Tensor};
 use moshi::conv::ConvDownsample1d;
 use moshi::mimi::{Config, Mimi};
 use moshi::quantization::SplitResidualVectorQuantizer;
-use moshi::seanet::SeaNetEncoder;
 use moshi::{StreamTensor, StreamingModule};
 
 use super::FRAME;
+use super::network::Network;
 use crate::Error;
 use crate::candle_weights::SharedWeights;
 use crate::cpu::layers::{Place, Scratch, Transformer, Workbench};
@@ -21,7 +21,7 @@ pub struct Encoder {
     config: Config,
     /// What it was built of.
     weights: SharedWeights,
-    network: SeaNetEncoder,
+    network: Network,
     transformer: Arc<Transformer>,
     place: Place,
     bench: Workbench,
@@ -35,16 +35,21 @@ impl Encoder {
     pub(super) fn new(weights: &SharedWeights, config: Config) -> Result<Self, Error> {
         let transformer =
             Transformer::load(weights.tensors(), "encoder_transformer.transformer", &config.transformer)?;
-        Self::with(weights, config, Arc::new(transformer))
+        let network = Network::load(weights.tensors(), &config.seanet)?;
+        Self::with(weights, config, network, Arc::new(transformer))
     }
 
-    fn with(weights: &SharedWeights, config: Config, transformer: Arc<Transformer>) -> Result<Self, Error> {
+    fn with(
+        weights: &SharedWeights,
+        config: Config,
+        network: Network,
+        transformer: Arc<Transformer>,
+    ) -> Result<Self, Error> {
         let seanet = &config.seanet;
         let hop = hop(&config);
-        let (network, downsample, quantizer) = weights.build(|tensors| {
+        let (downsample, quantizer) = weights.build(|tensors| {
             let stride = (config.sample_rate / hop as f64 / config.frame_rate) as usize;
             Ok((
-                SeaNetEncoder::new(seanet, tensors.pp("encoder"))?,
                 ConvDownsample1d::new(stride, seanet.dimension, true, true, tensors.pp("downsample"))?,
                 SplitResidualVectorQuantizer::new(
                     config.quantizer_dim,
@@ -77,7 +82,10 @@ impl Encoder {
     /// [`Error`] where the codec does not have as many.
     pub fn with_codebooks(&self, codebooks: usize) -> Result<Self, Error> {
         let config = Config { quantizer_n_q: codebooks, ..self.config.clone() };
-        Self::with(&self.weights, config, Arc::clone(&self.transformer))
+        let mut another =
+            Self::with(&self.weights, config, self.network.clone(), Arc::clone(&self.transformer))?;
+        another.reset();
+        Ok(another)
     }
 
     /// Another encoder like this one, at the start of time. The weights are the same memory.
@@ -121,17 +129,13 @@ impl Encoder {
         if pcm.len() != FRAME {
             return Err(Error::Input { what: format!("a frame of {} samples", pcm.len()) });
         }
-        let stopped = || Error::Stopped { stage: "encoder" };
-        let pcm = Tensor::from_slice(pcm, (1, 1, FRAME), &Device::Cpu)?;
-        let heard = self.network.step(&pcm.into(), &().into())?;
-        let heard = heard.as_option().ok_or_else(stopped)?;
-        let (_, dim, positions) = heard.dims3()?;
-        // The transformer has the numbers of a position side by side.
-        let mut x: Vec<f32> = heard.squeeze(0)?.t()?.contiguous()?.flatten_all()?.to_vec1()?;
-        self.transformer.forward(&mut self.bench, &mut self.place, &mut self.scratch, &mut x);
+        let (bench, dim) = (&mut self.bench, self.config.seanet.dimension);
+        let mut x = self.network.step(bench, pcm);
+        self.transformer.forward(bench, &mut self.place, &mut self.scratch, &mut x);
+        let positions = x.len() / dim;
         let seen = Tensor::from_vec(x, (positions, dim), &Device::Cpu)?.t()?.contiguous()?.unsqueeze(0)?;
         let latent = self.downsample.step(&StreamTensor::from_tensor(seen), &().into())?;
-        let codes = self.quantizer.encode(latent.as_option().ok_or_else(stopped)?)?;
+        let codes = self.quantizer.encode(latent.as_option().ok_or(Error::Stopped { stage: "encoder" })?)?;
         Ok(codes.flatten_all()?.to_vec1()?)
     }
 
@@ -151,7 +155,7 @@ impl Encoder {
 
     /// Goes back to the start of time.
     pub fn reset(&mut self) {
-        self.network.reset_state();
+        self.network.reset();
         self.place.position = 0;
         self.downsample.reset_state();
     }

@@ -89,15 +89,32 @@ impl Matrix {
 
     /// Multiplies vectors that lie one after the other; the results do so too.
     pub(crate) fn multiply(&self, bench: &mut Workbench, input: &[f32], out: &mut Vec<f32>) {
-        let (rows, columns) = (self.rows(), self.columns());
-        let count = input.len() / columns.max(1);
+        let columns = self.columns().max(1);
+        if self.is_quantized() && !bench.exact {
+            bench.rounded.round(bench.kernels, input, columns);
+        }
+        let vectors: Vec<&[f32]> = input.chunks_exact(columns).collect();
+        self.multiply_prepared(bench, &vectors, out);
+    }
+
+    /// The same with vectors that lie anywhere, of a matrix of floats, or exactly.
+    pub(crate) fn multiply_each(&self, bench: &mut Workbench, vectors: &[&[f32]], out: &mut Vec<f32>) {
+        if self.is_quantized() && !bench.exact {
+            return self.multiply(bench, &vectors.concat(), out);
+        }
+        self.multiply_prepared(bench, vectors, out);
+    }
+
+    fn is_quantized(&self) -> bool {
+        matches!(self.tensor.format(), Format::Q4_0 | Format::Q8_0 | Format::Q4K)
+    }
+
+    /// Multiplies vectors that are rounded already where that is to be.
+    fn multiply_prepared(&self, bench: &mut Workbench, vectors: &[&[f32]], out: &mut Vec<f32>) {
+        let (rows, columns, count) = (self.rows(), self.columns(), vectors.len());
+        let quantized = self.is_quantized();
         let Workbench { pool, kernels, exact, rounded, transposed } = bench;
         let format = self.tensor.format();
-        let quantized = matches!(format, Format::Q4_0 | Format::Q8_0 | Format::Q4K);
-        if quantized && !*exact {
-            rounded.round(kernels, input, columns);
-        }
-        let vectors: Vec<&[f32]> = input.chunks_exact(columns.max(1)).collect();
         let rounded = &*rounded;
         // The results of a row lie together, so that the rows can be shared out.
         let product = |row: &[u8], wide: &mut Vec<f32>, out: &mut [f32]| {
@@ -113,13 +130,13 @@ impl Matrix {
                 return;
             }
             match format {
-                Format::F32 => (kernels.f32)(row, &vectors, out),
-                Format::F16 => (kernels.f16)(row, &vectors, out),
-                Format::Bf16 => (kernels.bf16)(row, &vectors, out),
+                Format::F32 => (kernels.f32)(row, vectors, out),
+                Format::F16 => (kernels.f16)(row, vectors, out),
+                Format::Bf16 => (kernels.bf16)(row, vectors, out),
                 Format::Q4_0 | Format::Q8_0 | Format::Q4K => {
                     wide.resize(columns, 0.0);
                     format.widen(row, wide);
-                    for (out, vector) in out.iter_mut().zip(&vectors) {
+                    for (out, vector) in out.iter_mut().zip(vectors) {
                         *out = wide.iter().zip(*vector).map(|(a, b)| a * b).sum();
                     }
                 }

@@ -22,7 +22,7 @@ pub(crate) mod kernels {
 
 /// What other networks are built of.
 pub(crate) mod layers {
-    pub(crate) use super::matrix::Workbench;
+    pub(crate) use super::matrix::{Matrix, Workbench};
     pub(crate) use super::transformer::{Place, Scratch, Transformer};
 }
 

@@ -19,7 +19,7 @@ pub(super) fn is_there() -> bool {
 
 pub(super) static KERNELS: Kernels = table!("AVX2");
 
-lanes_for!("avx2,fma,f16c");
+lanes_for!("avx2,fma,f16c", 4);
 
 #[target_feature(enable = "avx2,fma,f16c")]
 fn f16_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {

@@ -25,7 +25,7 @@ pub(super) fn is_there() -> bool {
 
 pub(super) static KERNELS: Kernels = table!("AVX-512");
 
-lanes_for!("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c");
+lanes_for!("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c", 8);
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn f16_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {

@@ -58,6 +58,53 @@ pub(super) fn dot<M: MulAdd, const SIZE: usize>(
     sum
 }
 
+/// Sums of a column that are kept apart where several are taken at once: one or two registers of them. Compilers make
+/// vectors of loops over so many, and of longer ones inside of others they do not.
+const FEW: usize = 16;
+
+/// Products of a row of 32-bit floats with columns, `N` at a time, so that each piece of the row is read once for them and
+/// their sums do not wait for each other.
+#[inline(always)]
+pub(super) fn f32_times<M: MulAdd, const N: usize>(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {
+    let (many, few) = columns.as_chunks::<N>();
+    let (out_many, out_few) = out.as_chunks_mut::<N>();
+    for (columns, out) in many.iter().zip(out_many) {
+        dots::<M, N>(row, columns, out);
+    }
+    // Four at once cost as much as one, as all wait for the row. Compilers make no such vectors of fewer.
+    for (columns, out) in few.chunks(4).zip(out_few.chunks_mut(4)) {
+        let filled = std::array::from_fn(|n| columns[n % columns.len()]);
+        let mut products = [0.0; 4];
+        dots::<M, 4>(row, &filled, &mut products);
+        out.copy_from_slice(&products[..out.len()]);
+    }
+}
+
+#[inline(always)]
+fn dots<M: MulAdd, const N: usize>(row: &[u8], columns: &[&[f32]; N], out: &mut [f32; N]) {
+    let (row, _) = row.as_chunks::<4>();
+    let (rows, row_end) = row.as_chunks::<FEW>();
+    // Cut to the same length, so that nothing needs to be looked at in the loop.
+    let columns = columns.map(|column| &column[..row.len()]);
+    let pieces = columns.map(|column| &column.as_chunks::<FEW>().0[..rows.len()]);
+    let mut sums = [[0.0; FEW]; N];
+    for (at, row) in rows.iter().enumerate() {
+        for n in 0..N {
+            let column = &pieces[n][at];
+            for i in 0..FEW {
+                sums[n][i] = M::mul_add(f32::from_le_bytes(row[i]), column[i], sums[n][i]);
+            }
+        }
+    }
+    for n in 0..N {
+        let mut sum = total(&sums[n]);
+        for (&number, &x) in row_end.iter().zip(&columns[n][rows.len() * FEW..]) {
+            sum = M::mul_add(f32::from_le_bytes(number), x, sum);
+        }
+        out[n] = sum;
+    }
+}
+
 #[inline(always)]
 pub(super) fn total<const N: usize>(sums: &[f32; N]) -> f32 {
     let mut sums = *sums;

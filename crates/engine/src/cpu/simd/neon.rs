@@ -10,9 +10,7 @@ use crate::cpu::rounded::{Column, Columns};
 
 pub(super) static KERNELS: Kernels = Kernels {
     name: "NEON",
-    f32: |row, columns, out| {
-        times(columns, out, |column| lanes::dot::<Fused, 4>(row, column, f32::from_le_bytes))
-    },
+    f32: lanes::f32_times::<Fused, 4>,
     f16: |row, columns, out| {
         let widen = |bytes| lanes::widen_f16(u16::from_le_bytes(bytes));
         times(columns, out, |column| lanes::dot::<Fused, 2>(row, column, widen));

@@ -37,7 +37,8 @@ fn rows_of_floats_are_multiplied() {
     let mut noise = noise();
     for length in [1, 7, 32, 64, 100, 1000] {
         let numbers = noise.vector(length);
-        let columns: Vec<_> = (0..3).map(|_| noise.vector(length)).collect();
+        // More than are taken at once.
+        let columns: Vec<_> = (0..15).map(|_| noise.vector(length)).collect();
         let columns: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
         for kernels in all() {
             for (format, times) in
@@ -47,7 +48,7 @@ fn rows_of_floats_are_multiplied() {
                 format.narrow(&numbers, &mut row);
                 let mut stored = vec![0.0; length];
                 format.widen(&row, &mut stored);
-                let mut out = [0.0; 3];
+                let mut out = [0.0; 15];
                 times(&row, &columns, &mut out);
                 for (found, column) in out.into_iter().zip(&columns) {
                     assert_close(found, product(&stored, column), &format!("{} {format:?}", kernels.name));

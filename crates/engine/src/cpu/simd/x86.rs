@@ -38,12 +38,13 @@ macro_rules! table {
 }
 pub(super) use table;
 
-/// The loops that the compiler makes vector instructions of by itself, compiled for certain ones.
+/// The loops that the compiler makes vector instructions of by itself, compiled for certain ones. The number is how many
+/// columns of floats there are registers for.
 macro_rules! lanes_for {
-    ($features:literal) => {
+    ($features:literal, $at_once:literal) => {
         #[target_feature(enable = $features)]
         fn f32_row(row: &[u8], columns: &[&[f32]], out: &mut [f32]) {
-            times(columns, out, |column| lanes::dot::<Fused, 4>(row, column, f32::from_le_bytes));
+            lanes::f32_times::<Fused, $at_once>(row, columns, out);
         }
 
         #[target_feature(enable = $features)]
