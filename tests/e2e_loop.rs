@@ -42,7 +42,9 @@ fn what_is_said_comes_to_the_brain_and_its_reply_leaves_the_loudspeaker() {
     // A turn of the person's that nobody typed, and the brain's answer to it.
     patiently("words on the screen", || app.said("person").first().filter(|said| !said.is_empty()).cloned());
     patiently("an answer", || (!app.said("brain").is_empty()).then_some(()));
-    app.driver.find(&format!("{}[data-state=spoken]", by("injection")));
+    // The small Moshi never pauses by itself, so that the reply waits for as long as replies do.
+    let injection = by("injection");
+    app.driver.find(&format!("{injection}[data-state=speaking], {injection}[data-state=spoken]"));
     let spoken = Duration::from_millis(500);
     recording.wait_for("Moshi's voice", |sides| sounding(&sides.loudspeaker) >= spoken);
     // Each stage of the way has its time on the screen.

@@ -12,6 +12,9 @@ use process::Guard;
 pub(crate) use self::backend::BESIDE;
 use crate::{Chosen, Description, RuntimeKind, Secret, StartError, What};
 
+/// Where every Moshi server is called.
+const CHATS_AT: &str = "/api/chat";
+
 /// Where things are on this computer, for whatever runs here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {

@@ -13,7 +13,7 @@ pub struct Description {
     pub run: Run,
     /// How it is spoken with.
     pub scheme: Scheme,
-    /// The path at which it is asked whether it answers; empty where all Moshi servers have it.
+    /// The path at which it is called.
     pub path: &'static str,
     /// Folders that must be there. They are made for this person alone.
     pub folders: Vec<PathBuf>,
@@ -87,12 +87,12 @@ pub enum Scheme {
 
 impl Scheme {
     /// The address of a call.
-    pub(crate) fn url(self, port: u16) -> String {
+    pub(crate) fn url(self, port: u16, path: &str) -> String {
         let scheme = match self {
             Self::Ws => "ws",
             Self::Wss => "wss",
         };
-        format!("{scheme}://127.0.0.1:{port}/api/chat")
+        format!("{scheme}://127.0.0.1:{port}{path}")
     }
 }
 

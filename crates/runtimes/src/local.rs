@@ -205,7 +205,7 @@ impl Keeper {
             Effect::Ask { port } => {
                 let described = self.described.as_ref();
                 let scheme = described.map_or(Scheme::Ws, |described| described.scheme);
-                let path = described.map_or("", |described| described.path);
+                let path = described.map_or("/", |described| described.path);
                 let certificate = described.and_then(|described| described.certificate.clone());
                 self.asking = Some(Box::pin(async move {
                     let answer = probe::ask(scheme, port, path, certificate.as_deref()).await;

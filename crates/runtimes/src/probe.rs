@@ -17,7 +17,8 @@ const LONGEST: u64 = 64 << 10;
 /// Where Moshi is not, and what is there instead: none where nothing listens.
 pub(crate) type Instead = Option<String>;
 
-/// Asks at a port, and there at this path, or where all Moshi servers have it. `certificate`: the file with the one that is believed, where the runtime made it itself.
+/// Asks at a port, and there at this path. `certificate`: the file with the one that is believed, where the runtime made
+/// it itself.
 ///
 /// # Errors
 /// What is there instead.
@@ -32,7 +33,7 @@ pub(crate) async fn ask(
         Some(certificate) => Some(fingerprint(certificate).map_err(|_| None)?),
         None => None,
     };
-    let address = format!("{}{path}", scheme.url(port));
+    let address = scheme.url(port, path);
     let trust = pin.map_or(Trust::System, Trust::Pinned);
     let access = Access { trust, token: None, encrypted: false };
     match hosts::ask(&address, &access, LIMIT).await {
@@ -65,12 +66,12 @@ mod tests {
     async fn a_closed_port_is_nobody_and_an_open_one_is_no_moshi() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let instead = ask(Scheme::Ws, port, "", None).await.unwrap_err();
+        let instead = ask(Scheme::Ws, port, "/api/chat", None).await.unwrap_err();
         assert!(instead.is_some_and(|what| what.contains("does not answer")));
         drop(listener);
-        assert_eq!(ask(Scheme::Ws, port, "", None).await, Err(None));
+        assert_eq!(ask(Scheme::Ws, port, "/api/chat", None).await, Err(None));
         let absent = Path::new("/there/is/no/cert.pem");
-        assert_eq!(ask(Scheme::Wss, port, "", Some(absent)).await, Err(None));
+        assert_eq!(ask(Scheme::Wss, port, "/api/chat", Some(absent)).await, Err(None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::text;
+use super::{CHATS_AT, text};
 use crate::{Description, Program, Run, RuntimeKind, Scheme, StartError, Warning};
 
 /// What lies beside the weights, in each of Kyutai's repositories for candle.
@@ -54,7 +54,7 @@ pub(super) fn describe(
             folder: folder.clone(),
         }),
         scheme: Scheme::Wss,
-        path: "",
+        path: CHATS_AT,
         certificate: Some(folder.join("cert.pem")),
         folders: vec![folder, page, sessions.clone()],
         emptied: vec![sessions],

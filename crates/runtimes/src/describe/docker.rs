@@ -1,5 +1,6 @@
 //! Kyutai's server in a container.
 
+use super::CHATS_AT;
 use super::python::{LINES, switched};
 use crate::{
     Container, Description, MOSHI_PORT, Run, RuntimeKind, Scheme, Secret, StartError, Torch, Warning,
@@ -41,7 +42,7 @@ pub(super) fn describe(
             outside: port,
         }),
         scheme: Scheme::Ws,
-        path: "",
+        path: CHATS_AT,
         folders: Vec::new(),
         emptied: Vec::new(),
         files: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Surroundings;
+use super::{CHATS_AT, Surroundings};
 use crate::{Description, Program, Run, RuntimeKind, Scheme};
 
 /// Where a recogniser is asked; see the recognition protocol of Kyutai's `moshi-server`.
@@ -33,7 +33,7 @@ pub(super) fn describe(
             folder: folder.clone(),
         }),
         scheme: Scheme::Ws,
-        path: if model.is_some() { "" } else { HEARS_AT },
+        path: if model.is_some() { CHATS_AT } else { HEARS_AT },
         folders: vec![folder],
         emptied: Vec::new(),
         files: Vec::new(),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Surroundings;
+use super::{CHATS_AT, Surroundings};
 use crate::{Description, Program, Run, RuntimeKind, Scheme, Secret, Torch, Warning};
 
 /// What the two have in common.
@@ -94,7 +94,7 @@ fn describe(
             folder: code.map_or_else(|| folder.clone(), Path::to_owned),
         }),
         scheme: Scheme::Ws,
-        path: "",
+        path: CHATS_AT,
         folders: vec![folder],
         emptied: Vec::new(),
         files: Vec::new(),

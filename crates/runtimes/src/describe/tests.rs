@@ -85,7 +85,7 @@ fn ours_is_told_to_end_with_the_app_and_to_say_when_it_is_ready() {
 fn ours_can_hear_beside_moshi_and_without_it() {
     let both = described(What::MycaHost { model: "/m".into(), hear: Some("/models/stt".into()) });
     assert!(line(program(&both)).ends_with("--end-with-parent --model /m --hear /models/stt"));
-    assert_eq!((both.kind, both.path), (RuntimeKind::MycaHost, ""));
+    assert_eq!((both.kind, both.path), (RuntimeKind::MycaHost, "/api/chat"));
     let alone = described(What::Recogniser { model: "/models/stt".into() });
     assert!(line(program(&alone)).ends_with("--end-with-parent --hear /models/stt"));
     assert_eq!((alone.kind, alone.path), (RuntimeKind::Recogniser, "/api/asr-streaming"));
@@ -146,7 +146,7 @@ fn moshi_backend_gets_a_file_and_is_spoken_with_over_tls() {
         assert_eq!(config[key], value, "{key}");
     }
     assert_eq!((config["port"].as_u64(), config["use_cpu_for_mimi"].as_bool()), (Some(8999), Some(true)));
-    assert_eq!(description.scheme.url(8999), "wss://127.0.0.1:8999/api/chat");
+    assert_eq!(description.scheme.url(8999, description.path), "wss://127.0.0.1:8999/api/chat");
     assert_eq!(description.certificate.as_deref(), Some(Path::new("/data/runtimes/moshi_backend/cert.pem")));
     let sessions = Path::new("/data/runtimes/moshi_backend/sessions").to_owned();
     assert_eq!(description.emptied, [sessions], "what was talked about does not stay");
