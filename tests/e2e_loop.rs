@@ -43,8 +43,8 @@ fn what_is_said_comes_to_the_brain_and_its_reply_leaves_the_loudspeaker() {
     patiently("words on the screen", || app.said("person").first().filter(|said| !said.is_empty()).cloned());
     patiently("an answer", || (!app.said("brain").is_empty()).then_some(()));
     // The small Moshi never pauses by itself, so that the reply waits for as long as replies do.
-    let injection = by("injection");
-    app.driver.find(&format!("{injection}[data-state=speaking], {injection}[data-state=spoken]"));
+    app.driver
+        .wait_for_text(&by("injections"), |shown| shown.contains("speaking") || shown.contains(" spoken"));
     let spoken = Duration::from_millis(500);
     recording.wait_for("Moshi's voice", |sides| sounding(&sides.loudspeaker) >= spoken);
     // Each stage of the way has its time on the screen.
